@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One function per device: from the model to the properties that both `-device` and `device_add` take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kiban.adapters.qemu.layout import Layout, layout, root_port
+from kiban.model.machine import Disk, DiskFormat, Dvd, Floppy, Machine, Nic, boot_class
+
+Props = dict[str, Any]
+
+SCSI_UNITS = 64
+DRIVERS: dict[DiskFormat, str] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vpc", "raw": "raw"}
+
+
+def pci(props: Props, machine: Machine, address: str) -> Props:
+    """A device directly on the root bus."""
+    bus = "pcie.0" if machine.generation == 2 else "pci.0"
+    # on the root bus of a PCI Express board virtio would otherwise carry its legacy I/O ports
+    modern = {"disable-legacy": "on"} if machine.generation == 2 and props["driver"].startswith("virtio") else {}
+    return {**props, "bus": bus, "addr": address, **modern}
+
+
+def video(machine: Machine, where: Layout) -> Props:
+    """The display adapter."""
+    driver = {"std": "VGA", "cirrus": "cirrus-vga", "synthetic": "bochs-display"}[machine.board.video]
+    return pci({"driver": driver, "id": "video"}, machine, where.video)
+
+
+def controllers_in_use(machine: Machine) -> list[int]:
+    """SCSI controllers with something on them; generation 2 always has the first."""
+    drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
+    return sorted({0} | {drive.slot // SCSI_UNITS for drive in drives if drive.bus == "scsi"})
+
+
+def ports(machine: Machine, where: Layout) -> Iterator[Props]:
+    """Generation 2's root ports: one per SCSI controller in use, and all that an adapter can be hot-plugged into."""
+    if machine.generation != 2:
+        return
+    for number in controllers_in_use(machine):
+        yield _port(f"port-scsi{number}", where.scsi[number])
+    for number, address in enumerate(where.synthetic):
+        yield _port(f"port-nic{number}", address)
+
+
+def _port(name: str, address: str) -> Props:
+    device, function = root_port(address)
+    return {
+        "driver": "pcie-root-port",
+        "id": name,
+        "bus": "pcie.0",
+        "addr": address,
+        "multifunction": True,
+        "chassis": device * 8 + function,
+    }
+
+
+def scsi_controllers(machine: Machine, where: Layout) -> Iterator[Props]:
+    """The SCSI controllers, each with room for 64 units."""
+    driver = {"virtio": "virtio-scsi-pci", "sas": "mptsas1068"}[machine.board.scsi]
+    for number in controllers_in_use(machine):
+        props = {"driver": driver, "id": f"scsi{number}"}
+        if machine.generation == 2:
+            yield {**props, "bus": f"port-scsi{number}"}
+        else:
+            yield pci(props, machine, where.scsi[number])
+
+
+def _place(bus: str, slot: int) -> Props:
+    if bus == "ide":
+        return {"bus": f"ide.{slot // 2}", "unit": slot % 2}
+    return {"bus": f"scsi{slot // SCSI_UNITS}.0", "scsi-id": slot % SCSI_UNITS, "lun": 0}
+
+
+def disk_node(disk: Disk, filename: str) -> Props:
+    """The block node of a disk. The format is named, and no file it refers to is followed."""
+    node: Props = {
+        "node-name": f"{disk.id}-node",
+        "driver": DRIVERS[disk.format],
+        "discard": "unmap",
+        "file": {"driver": "file", "node-name": f"{disk.id}-file", "filename": filename, "discard": "unmap"},
+    }
+    if disk.format == "qcow2":
+        node["backing"] = None
+    return node
+
+
+def disk(disk: Disk) -> Props:
+    """A hard disk on its controller."""
+    driver = "ide-hd" if disk.bus == "ide" else "scsi-hd"
+    place = _place(disk.bus, disk.slot)
+    return {"driver": driver, "id": disk.id, "drive": f"{disk.id}-node", "serial": disk.id, **place}
+
+
+def dvd_node(device_id: str, filename: str) -> Props:
+    """The block node of an ISO."""
+    return {
+        "node-name": f"{device_id}-node",
+        "driver": "raw",
+        "read-only": True,
+        "file": {"driver": "file", "filename": filename},
+    }
+
+
+def dvd(dvd: Dvd) -> Props:
+    """A DVD drive on its controller, with its ISO if there is one in it."""
+    driver = "ide-cd" if dvd.bus == "ide" else "scsi-cd"
+    props = {"driver": driver, "id": dvd.id, **_place(dvd.bus, dvd.slot)}
+    return {**props, "drive": f"{dvd.id}-node"} if dvd.medium else props
+
+
+def floppy_node(filename: str) -> Props:
+    """The block node of a floppy image."""
+    return {"node-name": "floppy0-node", "driver": "raw", "file": {"driver": "file", "filename": filename}}
+
+
+def floppy(floppy: Floppy) -> Props:
+    """The floppy drive."""
+    props = {"driver": "floppy", "id": "floppy0", "bus": "floppy-bus.0", "unit": 0, "drive-type": "144"}
+    return {**props, "drive": "floppy0-node", "drive-type": "auto"} if floppy.medium else props
+
+
+def nic(machine: Machine, nic: Nic, *, rom: str) -> Props:
+    """A network adapter. `rom` is the option ROM of a legacy adapter.
+
+    The empty ROM on the others is on purpose: on generation 2 the firmware's own network stack boots, and on
+    generation 1 a synthetic adapter does not.
+    """
+    where = layout(machine.generation, machine.board.layout)
+    driver = {"virtio": "virtio-net-pci", "tulip": "tulip", "e1000e": "e1000e"}[nic.model]
+    props = {"driver": driver, "id": nic.id, "mac": nic.mac, "romfile": rom}
+    if nic.network != "none":
+        props["netdev"] = f"net-{nic.id}"
+    if machine.generation == 2:
+        return {**props, "bus": f"port-nic{nic.slot}"}
+    addresses = where.legacy if nic.kind == "legacy" else where.synthetic
+    return pci(props, machine, addresses[nic.slot])
+
+
+def boot_indexes(machine: Machine) -> dict[str, Props]:
+    """Generation 1's boot order as QEMU's bootindex.
+
+    Generation 2 has none: its order is in NVRAM, where the guest may change it.
+    """
+    if machine.generation == 2:
+        return {}
+    order = [device for wanted in machine.boot for device in _bootable(machine) if boot_class(device) == wanted]
+    return {device: {"bootindex": number} for number, device in enumerate(order, start=1)}
+
+
+def _bootable(machine: Machine) -> Iterator[str]:
+    if machine.floppy:
+        yield "floppy0"
+    yield from (d.id for d in machine.dvds if d.bus == "ide")
+    yield from (d.id for d in machine.disks if d.bus == "ide")
+    yield from (n.id for n in machine.nics if n.kind == "legacy")

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Where Kiban keeps what: machines in the state directory, sockets in the runtime directory.
+
+Root has the system's directories, anybody else the ones of the XDG base directory specification. `KIBAN_STATE` and
+`KIBAN_RUNTIME` override both. A socket's path may have 107 bytes (unix(7)), so the runtime directory is kept short.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The two roots and what is in them."""
+
+    state: Path
+    runtime: Path
+
+    @property
+    def machines(self) -> Path:
+        """One directory per machine, named by its id."""
+        return self.state / "machines"
+
+    @property
+    def database(self) -> Path:
+        """What may be lost without losing a machine."""
+        return self.state / "service.db"
+
+    @property
+    def log(self) -> Path:
+        """The service's own log."""
+        return self.state / "service.log"
+
+    @property
+    def socket(self) -> Path:
+        """Where the service listens."""
+        return self.runtime / "service.sock"
+
+    def of_machine(self, machine_id: str) -> Path:
+        """Runtime directory of a machine, for its sockets."""
+        return self.runtime / "m" / machine_id
+
+    @classmethod
+    def default(cls) -> Paths:
+        """The directories of whoever runs this process."""
+        state, runtime = os.environ.get("KIBAN_STATE"), os.environ.get("KIBAN_RUNTIME")
+        return cls(
+            state=Path(state).absolute() if state else _default_state(),
+            runtime=Path(runtime).absolute() if runtime else _default_runtime(),
+        )
+
+
+def _default_state() -> Path:
+    return Path("/var/lib/kiban") if os.geteuid() == 0 else user_state_path("kiban")
+
+
+def _default_runtime() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/kiban")
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(base) / "kiban" if base else Path(tempfile.gettempdir()) / f"kiban-{os.geteuid()}"

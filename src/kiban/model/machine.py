@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The definition of a machine, as it stands in its vm.json.
+
+Plain frozen data. `kiban.model.contract` decides what may stand in it; `kiban.adapters.store` reads and writes it.
+Everything a guest is built on is resolved when the machine is created and never again: the versioned machine type, the
+firmware build, the layout (which device sits at which address) and each device's slot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kiban.model.generations import AdapterKind, BootClass, Bus, Number, PxeProtocol, Video
+
+DiskFormat = Literal["qcow2", "vhdx", "vhd", "raw"]
+ScsiModel = Literal["virtio", "sas"]
+ComKind = Literal["none", "socket", "file"]
+Protocol = Literal["tcp", "udp"]
+
+VERSION = 1
+"""Version of vm.json; a directory with another one is refused, not guessed at."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """What the guest was built on."""
+
+    machine_type: str  # QEMU's versioned name, such as pc-q35-7.2
+    layout: int  # a key of kiban.adapters.qemu.layout.LAYOUTS
+    cpu: str  # QEMU's CPU model, or "" for the accelerator's best
+    video: Video
+    scsi: ScsiModel
+    firmware_code: str  # path of the UEFI code flash; "" with BIOS
+    firmware_code_sha256: str
+    firmware_descriptor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uefi:
+    """Generation 2's firmware settings. The keys and the boot entries themselves are in the machine's NVRAM file."""
+
+    secure_boot: bool
+    template: str
+    pause_after_boot_failure: bool
+    pxe_protocol: PxeProtocol
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disk:
+    """A hard disk: an image file on a slot of a controller."""
+
+    id: str
+    path: str  # absolute, or relative to the machine's directory
+    format: DiskFormat
+    bus: Bus
+    slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: controller * 64 + target
+    owned: bool  # made by Kiban for this machine, and removed with it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dvd:
+    """A DVD drive, with or without an ISO in it."""
+
+    id: str
+    bus: Bus
+    slot: int
+    medium: str  # path of an ISO, or "" for no medium
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floppy:
+    """The floppy drive's medium."""
+
+    medium: str  # path of an image, or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forward:
+    """A port of the host that leads into the guest."""
+
+    protocol: Protocol
+    host_address: str
+    host_port: int
+    guest_port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetBoot:
+    """A folder that the machine can boot from over its network."""
+
+    folder: str
+    file: str  # relative to folder
+    protocol: Literal["tftp", "http"]
+    port: int  # of the HTTP server on loopback; 0 with TFTP, which QEMU serves itself
+    secret: str  # first part of the URL's path; whoever knows it may read the folder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nic:
+    """A network adapter."""
+
+    id: str
+    kind: AdapterKind
+    model: Literal["virtio", "tulip", "e1000e"]
+    slot: int
+    mac: str
+    network: Literal["nat", "none"]
+    forwards: tuple[Forward, ...]
+    boot: NetBoot | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Com:
+    """A COM port and where it leads."""
+
+    number: Literal[1, 2]
+    kind: ComKind
+    path: str  # of the socket or file; "" for the machine's own socket in its runtime directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """A machine.
+
+    `memory` is in bytes. `boot` is the order of classes on generation 1; on generation 2 it is the order of device ids
+    last asked for, while the order in force is the one in NVRAM.
+    """
+
+    version: int
+    id: str  # UUID; also the name of the machine's directory
+    name: str
+    generation: Number
+    created: str  # ISO 8601, UTC
+    cpus: int
+    memory: int
+    guest: str  # osinfo short id, or ""
+    hyperv: bool  # give a Windows guest its enlightenments (KVM only)
+    board: Board
+    uefi: Uefi | None
+    tpm: bool
+    disks: tuple[Disk, ...]
+    dvds: tuple[Dvd, ...]
+    floppy: Floppy | None
+    nics: tuple[Nic, ...]
+    coms: tuple[Com, ...]
+    boot: tuple[str, ...]
+    autostart: bool
+    notes: str
+
+    def device_ids(self) -> tuple[str, ...]:
+        """Ids of the devices that generation 2 may boot from, in the order of the hardware."""
+        return (*(d.id for d in self.disks), *(d.id for d in self.dvds), *(n.id for n in self.nics))
+
+
+def boot_class(device_id: str) -> BootClass:
+    """The class of a device id: `disk0` is a disk."""
+    kind = device_id.rstrip("0123456789")
+    if kind not in ("floppy", "dvd", "disk", "nic"):
+        raise ValueError(device_id)
+    return kind  # type: ignore[return-value]  # narrowed by the test above, which mypy does not follow

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a person asks for, before the generation contract has made a machine of it.
+
+`None` and empty tuples mean "not said": `kiban.model.contract` and the guest profile then choose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
+from kiban.model.machine import ComKind, DiskFormat, Forward, ScsiModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskRequest:
+    """A new disk (`size`, in bytes) or an existing image (`path`, with its format named)."""
+
+    size: int | None = None
+    path: str | None = None
+    format: DiskFormat | None = None  # qcow2 for a new disk; must be said for an existing one
+    bus: Bus | None = None  # the generation's boot bus, then SCSI
+    copy: bool = False  # take a private copy of an existing image into the machine's directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetBootRequest:
+    """A folder to boot from over the network, and the file in it that the firmware loads."""
+
+    folder: str
+    file: str
+    protocol: Literal["tftp", "http"] = "tftp"
+
+
+@dataclass(frozen=True, kw_only=True)
+class NicRequest:
+    """A network adapter."""
+
+    network: Literal["nat", "none"] = "nat"
+    kind: AdapterKind | None = None  # legacy when generation 1 is to boot from it, else synthetic
+    mac: str | None = None
+    forwards: tuple[Forward, ...] = ()
+    boot: NetBootRequest | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComRequest:
+    """A COM port that leads to a socket (the machine's own without a path) or a file."""
+
+    number: Literal[1, 2]
+    kind: ComKind
+    path: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineRequest:
+    """A machine to create. Sizes are in bytes."""
+
+    name: str
+    generation: int = 2
+    cpus: int | None = None
+    memory: int | None = None
+    disks: tuple[DiskRequest, ...] = ()
+    dvds: tuple[str, ...] = ()  # paths of ISOs; "" is a drive without a medium
+    floppy: str | None = None  # path of an image; None when not asked for
+    nics: tuple[NicRequest, ...] | None = None  # None: one NAT adapter
+    boot: tuple[str, ...] = ()  # classes (disk, dvd, nic, floppy), or on generation 2 also device ids
+    pxe_protocol: PxeProtocol | None = None
+    secure_boot: bool | None = None
+    template: str | None = None
+    pause_after_boot_failure: bool | None = None
+    tpm: bool | None = None
+    coms: tuple[ComRequest, ...] = ()
+    guest: str | None = None  # osinfo short id
+    video: Video | None = None
+    scsi: ScsiModel | None = None
+    autostart: bool = False
+    notes: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changes:
+    """An edit of a machine: `None` leaves a setting as it is. All but the last four want the machine off."""
+
+    cpus: int | None = None
+    memory: int | None = None
+    secure_boot: bool | None = None
+    template: str | None = None
+    pause_after_boot_failure: bool | None = None
+    pxe_protocol: PxeProtocol | None = None
+    tpm: bool | None = None
+    boot: tuple[str, ...] | None = None
+    coms: tuple[ComRequest, ...] | None = None
+    floppy: str | None = None  # "" takes the medium out
+    video: Video | None = None
+    guest: str | None = None
+    autostart: bool | None = None
+    notes: str | None = None
