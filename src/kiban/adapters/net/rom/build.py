@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Builds the legacy NIC's option ROM from its assembler source with GNU binutils.
 
-The built ROM is committed, so nobody needs binutils to install Kiban; a test rebuilds it and compares. After a change of
-the source run `python -m kiban.adapters.net.rom.build`.
+The built ROM is committed, so nobody needs binutils to install Kiban; a test rebuilds it and compares. After a
+change of the source run `python -m kiban.adapters.net.rom.build`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def build(source: Path = SOURCE) -> bytes:
 
 
 def with_checksums(image: bytes) -> bytes:
-    """Returns `image` with the bytes set that make its Plug and Play header, and then all of it, add up to 0 mod 256."""
+    """Returns `image` with its Plug and Play header, and then all of it, made to add up to 0 mod 256."""
     rom = bytearray(image)
     pnp = int.from_bytes(rom[_PNP_POINTER : _PNP_POINTER + 2], "little")
     _balance(rom, pnp + _PNP_CHECKSUM, pnp, rom[pnp + 5] * 16)
