@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The closed set of disk image formats: what QEMU calls each, how large it may be, what its files begin with.
+
+Hyper-V's limits: VHD 2040 GiB, VHDX 64 TiB, both at least 3 MiB and whole MiB (New-VHD). The other formats take
+VHDX's upper limit, since no disk of a machine may be larger than that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kiban.errors import BadInput
+from kiban.model.units import GiB, MiB, TiB, format_size
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFormat:
+    """One format: `driver` is QEMU's name of it; `smallest`, `largest` and `multiple` are bytes of virtual size."""
+
+    name: str
+    driver: str
+    smallest: int
+    largest: int
+    multiple: int
+
+
+FORMATS: dict[str, ImageFormat] = {
+    "qcow2": ImageFormat(name="qcow2", driver="qcow2", smallest=512, largest=64 * TiB, multiple=512),
+    "vhdx": ImageFormat(name="vhdx", driver="vhdx", smallest=3 * MiB, largest=64 * TiB, multiple=MiB),
+    "vhd": ImageFormat(name="vhd", driver="vpc", smallest=3 * MiB, largest=2040 * GiB, multiple=MiB),
+    "raw": ImageFormat(name="raw", driver="raw", smallest=512, largest=64 * TiB, multiple=512),
+}
+
+
+def image_format(name: str) -> ImageFormat:
+    """The format of that name; BadInput, with the names there are, for any other."""
+    found = FORMATS.get(name)
+    if found is None:
+        raise BadInput(
+            f"'{name[:40]}' is not a disk format.", f"use one of: {', '.join(FORMATS)}", code="unknown-format"
+        )
+    return found
+
+
+def check_size(form: ImageFormat, size: int) -> None:
+    """BadInput unless a new image of that format can have exactly `size` bytes."""
+    if size < form.smallest:
+        raise BadInput(
+            f"A {form.name} disk of {format_size(size)} is too small.",
+            f"the smallest is {format_size(form.smallest)}",
+            code="bad-size",
+        )
+    if size > form.largest:
+        raise BadInput(
+            f"A {form.name} disk of {format_size(size)} is too large.",
+            f"the largest is {format_size(form.largest)}" + ("; vhdx takes 64 TiB" if form.name == "vhd" else ""),
+            code="bad-size",
+        )
+    if size % form.multiple:
+        raise BadInput(
+            f"A {form.name} disk cannot have {size} bytes.",
+            f"the size is a multiple of {format_size(form.multiple)}",
+            code="bad-size",
+        )
+
+
+def looks_like(head: bytes, tail: bytes) -> str:
+    """What a file seems to be, from its first and last 512 bytes; "" if nothing known. For hints and refusals only."""
+    magics = (
+        ("qcow2", b"QFI\xfb"),
+        ("vhdx", b"vhdxfile"),
+        ("vhd", b"conectix"),
+        ("vmdk", b"KDMV"),
+        ("vmdk", b"# Disk DescriptorFile"),
+        ("luks", b"LUKS\xba\xbe"),
+        ("qed", b"QED\0"),
+    )
+    name = next((name for name, magic in magics if head.startswith(magic)), "")
+    if not name and tail.startswith(b"conectix"):
+        return "vhd"  # a fixed VHD has its footer at the end only
+    if not name and head[64:68] == b"\x7f\x10\xda\xbe":
+        return "vdi"
+    return name

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Running qemu-img as a child on a short leash: limits on memory, time and output, killed when the caller gives up.
+
+qemu-img parses foreign files here, so it is treated as if the file had already taken it over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiban.errors import Failed, HostLacks, TimedOut
+
+_OUTPUT_LIMIT = 1 << 20  # a hostile image can have 65,536 snapshots to tell about; nobody needs to hear all that
+
+# prlimit (util-linux) sets them between fork and exec; a preexec_fn would run Python in the forked child of a
+# program with threads. The address space is for qcow2's largest tables (32 MiB) and glibc's arenas, several times.
+_LIMITS = ("--as=2147483648", "--core=0", "--nofile=64")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a child left: exit status (negative: killed by that signal) and its output as text."""
+
+    status: int
+    output: str
+    complaint: str
+
+
+async def qemu_img(
+    *arguments: str,
+    limits: Sequence[str] = (),
+    timeout: float | None = None,  # seconds; None where only the caller can know, by cancelling
+    keep: Sequence[int] = (),
+) -> Outcome:
+    """Run qemu-img to its end, whatever its exit status. `keep` are descriptors that it inherits.
+
+    Raises:
+        HostLacks: qemu-img or prlimit is not installed.
+        TimedOut: it took longer than `timeout`.
+        Failed: it said more than a sane one would.
+    """
+    for program, package in (("qemu-img", "qemu-utils"), ("prlimit", "util-linux")):
+        if shutil.which(program) is None:
+            raise HostLacks(f"The program {program} is missing.", f"apt install {package}", code="no-program")
+    process = await asyncio.create_subprocess_exec(
+        "prlimit",
+        *_LIMITS,
+        *limits,
+        "qemu-img",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"},  # English, and no secrets of the service
+        pass_fds=tuple(keep),
+    )
+    assert process.stdout is not None  # noqa: S101  (both are pipes, three lines up; this tells mypy)
+    assert process.stderr is not None  # noqa: S101
+    try:
+        async with asyncio.timeout(timeout):
+            output, complaint = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+            status = await process.wait()
+    except TimeoutError:
+        raise TimedOut(f"qemu-img {arguments[0]} took over {timeout:g} s.", "try again", code="timeout") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return Outcome(status, output, complaint)
+
+
+async def _read(stream: asyncio.StreamReader) -> str:
+    data = bytearray()
+    while chunk := await stream.read(64 << 10):
+        data += chunk
+        if len(data) > _OUTPUT_LIMIT:
+            raise Failed("qemu-img said more than can be true.", "do not trust the image", code="too-much-output")
+    return data.decode(errors="replace")
