@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Whether a guest suits a generation, and what a machine made for it should have to begin with.
+
+Refused is only what is known not to work; what nobody can know is allowed. The rules for Windows are Microsoft's
+("Should I create a generation 1 or 2 virtual machine in Hyper-V?"), the rest follows from 64-bit UEFI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date
+
+from kiban.adapters.osinfo.profiles import GuestProfile
+from kiban.adapters.osinfo.recognise import Recognised
+from kiban.model.units import GiB, MiB
+
+_BITS_32 = frozenset({"i386", "i486", "i586", "i686"})
+_X86 = _BITS_32 | {"x86_64"}
+_NO_UEFI = frozenset({"msdos", "win16", "win9x", "netware"})
+_NO_UEFI_DISTROS = frozenset({"freedos"})
+_OLD = date(2006, 1, 1)  # systems that were content with what a PC of their time had, and may not like more
+
+# which of QEMU's disk controllers Debian 12's OVMF boots from, found by booting: edk2 has drivers for mptsas1068 and
+# pvscsi too, but Debian leaves them out, and edk2's default by now is the same (OvmfOptHwDefines.dsc.inc)
+OVMF_BOOTS = frozenset({"virtio-scsi-pci", "nvme", "usb-bot"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Does it suit? Where `ok`, a `reason` is a warning; otherwise it is one sentence, and `hint` what to do."""
+
+    ok: bool
+    reason: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a machine for a guest has to begin with.
+
+    Attributes:
+        cpus, memory, disk: count, bytes, bytes.
+        disk_controller: QEMU's device that the boot disk sits on.
+        dvd_controller: QEMU's device that the DVD sits on.
+        nic: QEMU's network device.
+        driver_dvd: the guest has no driver of its own for the disk controller and needs the virtio-win DVD to install.
+        hyperv: Hyper-V enlightenments make it faster on KVM.
+        tpm: it will not install without a TPM 2.0.
+        secure_boot_template: Hyper-V's name of the template its loader is signed for; "" where it has no signed one.
+    """
+
+    cpus: int
+    memory: int
+    disk: int
+    disk_controller: str
+    dvd_controller: str
+    nic: str
+    driver_dvd: bool
+    hyperv: bool
+    tpm: bool
+    secure_boot_template: str
+
+
+def suits(profile: GuestProfile | None, generation: int, medium: Recognised | None = None) -> Verdict:
+    """Whether a guest, and the ISO it comes from, suit a machine of that generation.
+
+    `profile` defaults to that of the medium; without either there is nothing to object to.
+    """
+    profile = profile or (medium.profile if medium else None)
+    name = profile.name if profile else "This medium"
+    architectures = {medium.architecture} if medium and medium.architecture else set[str]()
+    architectures = architectures or (set(profile.architectures) if profile else set())
+    if architectures and not architectures & _X86:
+        return Verdict(
+            False, f"{name} is for {' and '.join(sorted(architectures))}, not for x86.", "take its x86_64 edition"
+        )
+    if generation == 1:
+        return _suits_bios(profile, medium, name)
+    if architectures and "x86_64" not in architectures:
+        return Verdict(
+            False, f"{name} is 32-bit, and generation 2 is 64-bit.", "use --generation 1, or its 64-bit edition"
+        )
+    if profile and _without_uefi(profile):
+        return Verdict(
+            False, f"{name} does not start on UEFI, which generation 2 has instead of a BIOS.", "use --generation 1"
+        )
+    if medium and medium.label.boots_on == {"bios"}:
+        return Verdict(True, "The medium offers nothing to UEFI: it boots on generation 1 only.", "use --generation 1")
+    return Verdict(True)
+
+
+def _suits_bios(profile: GuestProfile | None, medium: Recognised | None, name: str) -> Verdict:
+    if medium and medium.label.boots_on == {"efi"}:
+        return Verdict(
+            True, "The medium offers nothing to a BIOS: it boots on generation 2 only.", "use --generation 2"
+        )
+    if profile and profile.bios is False:
+        return Verdict(True, f"{name} is made for UEFI and may refuse to install.", "use --generation 2")
+    return Verdict(True)
+
+
+def _without_uefi(profile: GuestProfile) -> bool:
+    if profile.efi is not None:
+        return not profile.efi
+    if profile.family == "winnt":
+        return _nt(profile) < (6, 2)  # Windows 8 and Server 2012 are the first with 64-bit UEFI and Secure Boot
+    return profile.family in _NO_UEFI or profile.distro in _NO_UEFI_DISTROS
+
+
+def _nt(profile: GuestProfile) -> tuple[int, int]:
+    """The version of NT; (0, 0) if the database's is no number."""
+    major, _, minor = profile.version.partition(".")
+    return (int(major), int(minor or 0)) if major.isdecimal() and (minor or "0").isdecimal() else (0, 0)
+
+
+def defaults(profile: GuestProfile, generation: int, firmware_boots: AbstractSet[str] = OVMF_BOOTS) -> Defaults:
+    """What a new machine of that generation should have for that guest.
+
+    `firmware_boots` are QEMU's disk controllers that the UEFI firmware has a driver for; it decides nothing on
+    generation 1, which boots from IDE.
+    """
+    windows = profile.family == "winnt"
+    disk = "ide"
+    if generation == 2:
+        boots = (c for c in _inbox_controllers(profile) if c in firmware_boots)
+        disk = next(boots, "virtio-scsi-pci")
+    memory, room = _least(profile)
+    return Defaults(
+        cpus=max(profile.recommended.cpus or 0, profile.minimum.cpus or 0, 1),
+        memory=max(profile.recommended.memory or 0, profile.minimum.memory or 0, memory),
+        disk=max(profile.recommended.disk or 0, profile.minimum.disk or 0, room),
+        disk_controller=disk,
+        # setup of Windows must see its own DVD before it can load any driver from another
+        dvd_controller="ide" if generation == 1 else "usb-bot" if windows else "virtio-scsi-pci",
+        nic=_nic(profile, generation),
+        driver_dvd=windows and disk == "virtio-scsi-pci",
+        hyperv=windows and _nt(profile) >= (6, 0),
+        tpm=generation == 2 and profile.short_id == "win11",
+        secure_boot_template=_template(profile) if generation == 2 else "",
+    )
+
+
+def _inbox_controllers(profile: GuestProfile) -> tuple[str, ...]:
+    """Disk controllers that the guest drives by itself, best first.
+
+    For Windows: pvscsi since Server 2022 (vmware/ansible-vsphere-gos-validation issue 216); mptsas1068, VMware's
+    default for 2008 to 2019, by lsi_sas; NVMe by stornvme since 8.1 and 2012 R2.
+    """
+    if profile.family != "winnt":
+        return ("virtio-scsi-pci",)
+    pvscsi = ("pvscsi",) if profile.short_id in {"win2k22", "win2k25"} else ()
+    sas = ("mptsas1068",) if not pvscsi and profile.short_id != "win11" else ()
+    nvme = ("nvme",) if _nt(profile) >= (6, 3) and profile.short_id != "win2k12" else ()  # osinfo-db calls 2012 6.3
+    return pvscsi + sas + nvme
+
+
+def _nic(profile: GuestProfile, generation: int) -> str:
+    """The one the guest has a driver for: Windows from 7 on has one for e1000e (82574L), none ever had virtio's."""
+    if profile.family != "winnt" and (generation == 2 or "virtio-net" in profile.devices):
+        return "virtio-net-pci"
+    return "e1000e" if generation == 2 or "e1000e" in profile.devices else "tulip"
+
+
+def _template(profile: GuestProfile) -> str:
+    return {"winnt": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}.get(profile.family, "")
+
+
+def _least(profile: GuestProfile) -> tuple[int, int]:
+    """Memory and disk below which a default makes no sense, since osinfo-db has the vendors' bare minimums or nothing.
+
+    A disk grows as it is filled, so a generous one costs nothing.
+    """
+    old = profile.released is not None and profile.released < _OLD
+    if old or profile.family in _NO_UEFI or profile.distro in _NO_UEFI_DISTROS:
+        return 64 * MiB, 2 * GiB
+    if profile.family == "winnt":
+        return 2 * GiB, 64 * GiB
+    return GiB, 20 * GiB
