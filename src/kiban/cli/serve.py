@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""serve and token: the service itself, and who may speak to it over the network.
+
+These work on this user's own state directory and need no running service, so tokens can be made before it is opened.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from kiban.cli.arguments import Output
+from kiban.cli.output import print_json, say, table, warn
+from kiban.errors import BadInput
+
+if TYPE_CHECKING:
+    from kiban.api.server import Listening
+    from kiban.api.tokens import Tokens
+
+token = typer.Typer(help="Make, list and revoke tokens for callers over the network.")
+TokenName = Annotated[str, typer.Argument(metavar="NAME", help="Whom or what the token is for.")]
+
+
+def serve(
+    listen: Annotated[
+        str | None,
+        typer.Option("--listen", metavar="HOST:PORT", help="Answer over TLS as well, to callers with a token."),
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option("--cert", metavar="FILE", help="Certificate (PEM); without it Kiban makes its own.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Private key (PEM) of --cert.")] = None,
+    output: Output = "table",
+) -> None:
+    """Be the service, until Ctrl-C or SIGTERM; machines run on. Other commands start it by themselves.
+
+    \b
+    Examples:
+      kiban serve
+      kiban serve --listen 0.0.0.0:8443 --cert host.pem --key host.key
+    """
+    if (cert is None) != (key is None):
+        raise BadInput("A certificate and its key belong together.", "Say both --cert and --key, or neither.")
+    if cert is not None and listen is None:
+        raise BadInput("A certificate is used only over TLS.", "Say --listen HOST:PORT too.")
+    import logging
+
+    from kiban.api.server import run
+    from kiban.engine.paths import Paths
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    paths = Paths.default()
+    cert, key = cert and cert.absolute(), key and key.absolute()
+    os.chdir("/")  # a service must not hold the directory it happened to be started in
+    run(paths, listen=listen, cert=cert, key=key, ready=_as_json if output == "json" else None)
+
+
+def _as_json(where: Listening) -> None:
+    """For programs that start the service: where it answers, as soon as it does."""
+    print_json({"socket": str(where.socket), "url": where.url, "fingerprint": where.fingerprint})
+    sys.stdout.flush()
+
+
+@token.command("create")
+def create(
+    name: TokenName,
+    role: Annotated[
+        Literal["viewer", "operator", "admin"],
+        typer.Option("--role", help="viewer reads, operator runs machines, admin makes and removes them too."),
+    ] = "operator",
+    output: Output = "table",
+) -> None:
+    """Make a token and print it; it is not kept and cannot be shown again.
+
+    \b
+    Examples:
+      kiban token create backup
+      kiban token create grafana --role viewer
+    """
+    secret = _tokens().create(name, role)
+    if output == "json":
+        print_json({"name": name, "role": role, "token": secret})
+        return
+    say(secret)
+    warn("Callers set it as KIBAN_TOKEN, and KIBAN_URL to https://HOST:PORT. It is not shown again.")
+
+
+@token.command("list")
+def list_(output: Output = "table") -> None:
+    """List the tokens' names and roles.
+
+    \b
+    Example:
+      kiban token list
+    """
+    found = [{"name": t.name, "role": t.role, "created": t.created} for t in _tokens().list()]
+    if output == "json":
+        print_json(found)
+    elif found:
+        table(("name", "role", "created"), (tuple(t.values()) for t in found))
+    else:
+        say("There are no tokens.")
+
+
+@token.command("revoke")
+def revoke(name: TokenName, output: Output = "table") -> None:
+    """Make a token worthless, at once.
+
+    \b
+    Example:
+      kiban token revoke backup
+    """
+    _tokens().revoke(name)
+    if output == "table":
+        say(f"{name}: revoked")
+
+
+def _tokens() -> Tokens:
+    from kiban.api.tokens import Tokens
+    from kiban.engine.paths import Paths
+
+    return Tokens(Paths.default().state)

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""How a command reaches the service: one connection per command, imported when it is needed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kiban.client import Client
+
+
+def connect(*, start: bool = True) -> Client:
+    """A client of the service that KIBAN_URL and KIBAN_TOKEN name, else of this user's own.
+
+    Args:
+        start: start this user's service when none runs; otherwise NoService is raised then.
+    """
+    from kiban import client
+
+    return client.connect(os.environ.get("KIBAN_URL"), os.environ.get("KIBAN_TOKEN"), start=start)
