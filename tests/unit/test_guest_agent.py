@@ -183,20 +183,27 @@ def test_a_silent_guest_times_out(tmp_path: Path) -> None:
         asyncio.run(main())
 
 
-def test_the_handshake_is_repeated_for_a_guest_that_forgot_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_handshakes_kept_while_the_guest_started_are_all_answered_before_a_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(agent_module, "_RESYNC", 0.05)
     asked: list[dict[str, Any]] = []
+    stray = b'{"error": {"class": "GenericError", "desc": "JSON parse error, stray"}}\n'
 
-    def third_time(request: dict[str, Any]) -> bytes:
+    def starting(request: dict[str, Any]) -> bytes:
         asked.append(request)
-        return sync_reply(request) if len(asked) == 3 else b""
+        if len(asked) < 3:
+            return b""
+        waiting = asked if len(asked) == 3 else asked[-1:]
+        return b"".join(stray + sync_reply(r) for r in waiting)
 
-    async def main() -> None:
-        async with fake_agent(tmp_path, lambda _: b"", on_sync=third_time) as path, Agent.connect(path, timeout=30):
-            pass
+    async def main() -> object:
+        answer: Answer = lambda request: reply(request, "mine")  # noqa: E731 - a one-line fake reads best in place
+        async with fake_agent(tmp_path, answer, on_sync=starting) as path, Agent.connect(path, timeout=30) as agent:
+            return await agent.command("guest-info")
 
-    asyncio.run(main())
-    assert len(asked) == 3
+    assert asyncio.run(main()) == "mine"
+    assert len(asked) > 3
 
 
 @pytest.mark.parametrize(

@@ -141,28 +141,40 @@ class Agent:
             pause = min(pause * 1.5, 0.5)
 
     async def _synchronise(self, timeout: float) -> None:
-        """Do the guest-sync-delimited handshake, again every few seconds, accepting the answer to any of them."""
-        asked: set[object] = set()
+        """Do the guest-sync-delimited handshake, again every few seconds, accepting the answer to any of them.
+
+        The agent answers the mark itself with an error when it comes at a good moment. So when more than one
+        handshake is under way, one more and only its own answer end the matter: all else has been said before it.
+        """
+        asked: set[int] = set()
         try:
             async with asyncio.timeout(timeout):
-                while True:
-                    tag = secrets.randbelow(1 << 31)
-                    asked.add(tag)
-                    sync: dict[str, object] = {"execute": "guest-sync-delimited", "arguments": {"id": tag}}
-                    await self._send(sync, lead=_DELIMITER)
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(_RESYNC):
-                            return await self._answer_among(asked)
+                asked.add(await self._ask_sync())
+                while not await self._answered(asked):
+                    asked.add(await self._ask_sync())
+                if len(asked) > 1:
+                    last = {await self._ask_sync()}
+                    while not await self._answered(last):
+                        pass
         except TimeoutError as error:
             hint = "Is qemu-guest-agent running in the guest, and nobody else connected to its socket?"
             raise TimedOut(f"The guest agent did not answer within {timeout:g} s.", hint) from error
 
-    async def _answer_among(self, asked: set[object]) -> None:
-        while True:
-            _, mark, text = (await self._line()).rpartition(_DELIMITER)
-            # Leftovers of an earlier client come without the mark, or with a number that is not ours.
-            if mark and _parse(text).get("return") in asked:
-                return
+    async def _ask_sync(self) -> int:
+        tag = secrets.randbelow(1 << 31)
+        await self._send({"execute": "guest-sync-delimited", "arguments": {"id": tag}}, lead=_DELIMITER)
+        return tag
+
+    async def _answered(self, asked: set[int]) -> bool:
+        """Return whether one of the handshakes was answered within a few seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_RESYNC):
+                while True:
+                    _, mark, text = (await self._line()).rpartition(_DELIMITER)
+                    # Leftovers of an earlier client come without the mark, or with a number that is not ours.
+                    if mark and _parse(text).get("return") in asked:
+                        return True
+        return False
 
     async def _reply_to(self, tag: str) -> dict[str, object]:
         """Return the reply that carries `tag`; skip late answers to handshakes and to commands that timed out."""
