@@ -19,6 +19,7 @@ _BITS_32 = frozenset({"i386", "i486", "i586", "i686"})
 _X86 = _BITS_32 | {"x86_64"}
 _NO_UEFI = frozenset({"msdos", "win16", "win9x", "netware"})
 _NO_UEFI_DISTROS = frozenset({"freedos"})
+_WITHOUT_SAS = frozenset({"win11", "win2k22", "win2k25"})  # not known to have lsi_sas any more
 _OLD = date(2006, 1, 1)  # systems that were content with what a PC of their time had, and may not like more
 
 # which of QEMU's disk controllers Debian 12's OVMF boots from, found by booting: edk2 has drivers for mptsas1068 and
@@ -131,8 +132,7 @@ def defaults(profile: GuestProfile, generation: int, firmware_boots: AbstractSet
         memory=max(profile.recommended.memory or 0, profile.minimum.memory or 0, memory),
         disk=max(profile.recommended.disk or 0, profile.minimum.disk or 0, room),
         disk_controller=disk,
-        # setup of Windows must see its own DVD before it can load any driver from another
-        dvd_controller="ide" if generation == 1 else "usb-bot" if windows else "virtio-scsi-pci",
+        dvd_controller=_dvd_controller(disk, windows),
         nic=_nic(profile, generation),
         driver_dvd=windows and disk == "virtio-scsi-pci",
         hyperv=windows and _nt(profile) >= (6, 0),
@@ -144,15 +144,19 @@ def defaults(profile: GuestProfile, generation: int, firmware_boots: AbstractSet
 def _inbox_controllers(profile: GuestProfile) -> tuple[str, ...]:
     """Disk controllers that the guest drives by itself, best first.
 
-    For Windows: pvscsi since Server 2022 (vmware/ansible-vsphere-gos-validation issue 216); mptsas1068, VMware's
-    default for 2008 to 2019, by lsi_sas; NVMe by stornvme since 8.1 and 2012 R2.
+    For Windows: mptsas1068, VMware's default for Server 2008 to 2019, by lsi_sas; NVMe by stornvme, since 8.1 and
+    2012 R2. pvscsi is left out: its driver came with Server 2022, whose ISO has the same label as 2016's.
     """
     if profile.family != "winnt":
         return ("virtio-scsi-pci",)
-    pvscsi = ("pvscsi",) if profile.short_id in {"win2k22", "win2k25"} else ()
-    sas = ("mptsas1068",) if not pvscsi and profile.short_id != "win11" else ()
+    sas = () if profile.short_id in _WITHOUT_SAS else ("mptsas1068",)
     nvme = ("nvme",) if _nt(profile) >= (6, 3) and profile.short_id != "win2k12" else ()  # osinfo-db calls 2012 6.3
-    return pvscsi + sas + nvme
+    return sas + nvme
+
+
+def _dvd_controller(disk: str, windows: bool) -> str:
+    """Where the disk is, but setup of Windows must see its own DVD before it can load a driver from another."""
+    return "usb-bot" if windows and disk in {"virtio-scsi-pci", "nvme"} else disk
 
 
 def _nic(profile: GuestProfile, generation: int) -> str:
