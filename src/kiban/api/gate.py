@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who a caller is. Over the Unix socket the file's permissions have decided; over TLS a token does, each time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kiban.api import problems
+from kiban.errors import KibanError, NotAllowed
+
+if TYPE_CHECKING:
+    from kiban.api.roles import Role
+    from kiban.api.tokens import Tokens
+
+
+class LocalGate:
+    """Lets everybody in who could open the socket, as admin."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with the role."""
+        await self._app({**scope, "kiban.role": "admin"}, receive, send)
+
+
+class TokenGate:
+    """Lets those in who bring a token, with the token's role."""
+
+    def __init__(self, app: ASGIApp, tokens: Tokens) -> None:
+        self._app = app
+        self._tokens = tokens
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with the role, or answer 401."""
+        if scope["type"] != "http":
+            return
+        try:
+            role = self._role(scope)
+        except KibanError as error:
+            status = 401 if isinstance(error, NotAllowed) else None
+            answer = problems.response(error, status=status, headers={"WWW-Authenticate": "Bearer"})
+            await answer(scope, receive, send)
+            return
+        await self._app({**scope, "kiban.role": role}, receive, send)
+
+    def _role(self, scope: Scope) -> Role:
+        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        scheme, _, token = given[0].partition(b" ") if len(given) == 1 else (b"", b"", b"")
+        if scheme.lower() != b"bearer" or not token:
+            raise NotAllowed("No token was given.", "Set KIBAN_TOKEN; kiban token create makes one.", code="no-token")
+        return self._tokens.role(token.strip())

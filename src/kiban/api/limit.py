@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A bound on what a caller may send."""
+
+from __future__ import annotations
+
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 1024**2
+"""Bytes of a request's body."""
+
+
+class BodyLimit:
+    """Answers 413 to a request whose body is longer than MAX_BODY, without reading more of it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what the application reads; the exception reaches the caller as the problem it is."""
+        size = 0
+
+        async def counted() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY:
+                raise HTTPException(413, f"A request may have {MAX_BODY} bytes.")
+            return message
+
+        await self._app(scope, counted, send)

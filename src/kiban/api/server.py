@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The server function of `kiban serve`: one process, one event loop, a Unix socket, and TLS when asked.
+
+run: lock ─► Host.open ─► serve: sockets ─► ready ─► … SIGTERM ─► jobs stop ─► streams end ─► Host.close
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from kiban.api.app import create_app
+from kiban.api.gate import LocalGate, TokenGate
+from kiban.api.sockets import service_lock, tcp_socket, unix_socket
+from kiban.api.tls import Certificate, given_or_own
+from kiban.api.tokens import Tokens
+from kiban.engine.paths import Paths
+
+if TYPE_CHECKING:
+    from kiban.commands.registry import Command
+    from kiban.engine.host import Host
+
+GRACE = 5
+"""Seconds that requests have to end in, once the service stops."""
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Where the service answers: `url` and `fingerprint` (SHA-256, hex) only with TLS, else empty."""
+
+    socket: Path
+    url: str = ""
+    fingerprint: str = ""
+
+
+Ready = Callable[[Listening], None]
+
+
+def run(
+    paths: Paths,
+    *,
+    listen: str | None = None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    ready: Ready | None = None,
+) -> None:
+    """Be the service of `paths` until SIGTERM or SIGINT; machines run on.
+
+    Args:
+        listen: `host:port` to answer on over TLS as well, with `cert` and `key` or a certificate of its own.
+        ready: called once callers are answered.
+
+    Raises:
+        Conflict: there is a service already, or the port is taken. NotAllowed, BadInput, Failed: as their words say.
+    """
+    with service_lock(paths):
+        asyncio.run(_run(paths, listen, cert, key, ready))
+
+
+async def _run(paths: Paths, listen: str | None, cert: Path | None, key: Path | None, ready: Ready | None) -> None:
+    from kiban.engine.host import Host
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    host = await Host.open(paths)
+    try:
+        await serve(host, stop, listen=listen, cert=cert, key=key, ready=ready, autostart=True)
+    finally:
+        await host.close()
+
+
+async def serve(
+    host: Host,
+    stop: asyncio.Event,
+    *,
+    listen: str | None = None,
+    cert: Path | None = None,
+    key: Path | None = None,
+    ready: Ready | None = None,
+    autostart: bool = False,
+    commands: Mapping[str, Command] | None = None,
+) -> None:
+    """Answer callers of `host` until `stop` is set. The caller holds the service lock, and closes the host."""
+    app = create_app(host, commands)
+    with ExitStack() as stack:
+        local = stack.enter_context(unix_socket(host.paths))
+        servers = [(_Server(LocalGate(app)), local)]
+        where = Listening(host.paths.socket)
+        if listen is not None:
+            certificate = given_or_own(cert, key, host.paths.state)
+            context = certificate.context()
+            remote = stack.enter_context(tcp_socket(listen))
+            servers.append((_Server(TokenGate(app, Tokens(host.paths.state)), context), remote))
+            where = _listening(host.paths.socket, remote, certificate)
+        tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
+        await asyncio.gather(*(server.up.wait() for server, _ in servers))
+        _tell(where, ready)
+        first = asyncio.create_task(host.autostart()) if autostart else None
+        await stop.wait()
+        _notify("STOPPING=1")
+        if first is not None:
+            first.cancel()
+            await asyncio.wait({first})
+        await host.jobs.stop()  # whoever waits for one hears how it ended
+        app.state.stopping.set()
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*tasks)
+
+
+def _listening(path: Path, remote: socket.socket, certificate: Certificate) -> Listening:
+    host, port = remote.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    return Listening(path, f"https://{shown}:{port}", certificate.fingerprint())
+
+
+def _tell(where: Listening, ready: Ready | None) -> None:
+    _log.info("listening on %s", where.socket)
+    if where.url:
+        _log.info("listening on %s, certificate SHA-256 %s", where.url, where.fingerprint)
+    _notify("READY=1")
+    if ready is not None:
+        ready(where)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd (sd_notify(3)), where it started the service."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
+        sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn on a socket that is bound already; signals are the service's own to handle."""
+
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="asyncio",
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                limit_concurrency=512,
+                timeout_graceful_shutdown=GRACE,
+            )
+        )
+        self.config.load()
+        self.config.ssl = context  # made by us: uvicorn's own would want the files and raise errors of its own
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start listening, and say so."""
+        await super().startup(sockets)
+        self.up.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield

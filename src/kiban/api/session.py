@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What a route works with: the host, the commands, and what this caller may do.
+
+A route names a command; whether the caller may run it, and whether it runs now or as a job, is decided here and
+nowhere else. A request that came through no gate (`kiban.api.gate`) has no role and may do nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, Query, Request, Response
+
+from kiban.api.roles import RIGHTS, Permission, Role
+from kiban.engine.jobs import LIVE
+from kiban.engine.problem import from_problem
+from kiban.engine.progress import Progress
+from kiban.errors import NotAllowed
+from kiban.wire import answers, translate
+
+if TYPE_CHECKING:
+    from kiban.commands.registry import Command
+    from kiban.engine.host import Host
+
+Responses = dict[int | str, dict[str, Any]]
+"""What a route answers beyond its model, for the OpenAPI document."""
+Wait = Annotated[
+    float,
+    Query(ge=0, le=300, allow_inf_nan=False, description="Answer when the job is over, or after this many seconds."),
+]
+
+
+@dataclass(frozen=True)
+class Session:
+    """One caller's way to the commands."""
+
+    host: Host
+    commands: Mapping[str, Command]
+    role: Role | None
+
+    def allow(self, permission: Permission) -> None:
+        """NotAllowed unless the caller's role has the permission."""
+        if self.role is not None and permission in RIGHTS[self.role]:
+            return
+        enough = next(role for role, rights in RIGHTS.items() if permission in rights)
+        raise NotAllowed(
+            f"This token may not do that: its role is {self.role or 'none'}.", f"It takes a token of role {enough}."
+        )
+
+    async def run(self, command: str, *arguments: Any) -> Any:
+        """Run a command now and return what it returns."""
+        found = self.commands[command]
+        self.allow(found.permission)
+        return await found.function(self.host, *arguments)
+
+    async def shown(self, command: str, *arguments: Any) -> answers.Machine:
+        """Run a command that returns the view of a machine."""
+        return translate.machine(await self.run(command, *arguments))
+
+    async def job(
+        self, command: str, machine: str, *arguments: Any, wait: float, answer: Response, **options: Any
+    ) -> answers.Job:
+        """Run a command as a job and answer with it: 202 while it goes on, 200 once it is done.
+
+        Raises what the job failed with, if it fails within `wait` seconds.
+        """
+        found = self.commands[command]
+        self.allow(found.permission)
+
+        async def work(progress: Progress) -> Any:
+            more = {**options, "progress": progress} if found.job else options
+            view = await found.function(self.host, *arguments, **more)
+            return None if view is None else translate.machine_json(view)
+
+        job = self.host.jobs.run(command, machine, work)
+        if wait:
+            job = await self.host.jobs.wait(job.id, wait)
+        if job.error is not None:
+            raise from_problem(job.error)
+        answer.status_code = 202 if job.state in LIVE else 200
+        answer.headers["Location"] = f"/v1/jobs/{job.id}"
+        return answers.Job.model_validate(job)
+
+    async def machine_job(
+        self, command: str, name: str, *, wait: float, answer: Response, **options: Any
+    ) -> answers.Job:
+        """A job on a machine, which must exist."""
+        machine = self.host.find(name).name
+        return await self.job(command, machine, name, wait=wait, answer=answer, **options)
+
+
+async def _session(request: Request) -> Session:
+    state = request.app.state
+    return Session(state.host, state.commands, request.scope.get("kiban.role"))
+
+
+Api = Annotated[Session, Depends(_session)]

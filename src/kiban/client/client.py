@@ -1,0 +1,311 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The client itself: one method per thing a person can ask for."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from kiban.client.events import SILENCE, Events
+from kiban.client.records import Finding, Job, Machine, Version
+from kiban.client.transport import Transport, connect_tls, connect_unix
+from kiban.engine.problem import from_problem
+from kiban.errors import BadInput, KibanError, NoService
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from kiban.model.requests import DiskRequest, NicRequest
+
+    Progress = Callable[[float, str], None]
+    """Called with a fraction from 0 to 1 and a few words while a job goes on."""
+else:
+    Progress = object
+
+POLL = 0.5
+"""Seconds between looks at a job that somebody watches; its end is told at once all the same."""
+LONG = 30.0
+
+
+def connect(
+    url: str | None = None,
+    token: str | None = None,
+    *,
+    fingerprint: str | None = None,
+    ca: str | None = None,
+    start: bool = True,
+) -> Client:
+    """A client of a service. Nothing is sent before the first call.
+
+    Args:
+        url: `https://HOST:PORT` or `unix:///PATH`; KIBAN_URL, or this user's own service, where none is given.
+        token: who the caller is over https; KIBAN_TOKEN where none is given.
+        fingerprint: SHA-256 (hex) of the server's certificate; KIBAN_FINGERPRINT where none is given.
+        ca: PEM file of the authority that signed the server's certificate; KIBAN_CA, or the system's.
+        start: start this user's service when none runs; the first call raises NoService otherwise.
+
+    Raises:
+        BadInput: the URL or the fingerprint makes no sense.
+    """
+    url = url or os.environ.get("KIBAN_URL")
+    if not url:
+        return Client(_own(start))
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    if parts.scheme == "unix" and parts.path and not parts.netloc:
+        return Client(Transport(lambda: _unix(parts.path), url))
+    if parts.scheme == "https" and parts.hostname and parts.path in ("", "/"):
+        fingerprint = fingerprint or os.environ.get("KIBAN_FINGERPRINT") or ""
+        dial = _tls(parts.hostname, parts.port or 443, fingerprint, ca or os.environ.get("KIBAN_CA"))
+        return Client(Transport(dial, url, token or os.environ.get("KIBAN_TOKEN")), local=False)
+    raise BadInput(f"{url[:200]!r} is no address of a service.", "Say https://HOST:PORT or unix:///PATH.")
+
+
+class Client:
+    """A service's machines. Safe to use from several threads; every call is a connection of its own.
+
+    All methods raise the errors of `kiban.errors`, as the service's own commands do. `name` is a machine's name or id.
+    A call that takes long can be stopped by Ctrl-C (KeyboardInterrupt): the service then stops the job.
+    """
+
+    def __init__(self, transport: Transport, *, local: bool = True) -> None:
+        self._transport = transport
+        self._local = local
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Nothing is held open between calls; `with` is there for those who expect it."""
+
+    # machines
+
+    def machines(self) -> list[Machine]:
+        """All machines."""
+        return [Machine(item) for item in self._transport.call("GET", "/v1/machines")]
+
+    def machine(self, name: str) -> Machine:
+        """One machine."""
+        return Machine(self._transport.call("GET", _path(name)))
+
+    def create(self, name: str, *, progress: Progress | None = None, **settings: Any) -> Machine:
+        """Create a machine. `settings` are those of `kiban.model.requests.MachineRequest`; sizes in bytes."""
+        body = self._absolute({"name": name, **settings})
+        return self._job("/v1/machines", body, progress)
+
+    def edit(self, name: str, **changes: Any) -> Machine:
+        """Change settings: those of `kiban.model.requests.Changes`."""
+        return Machine(self._transport.call("PATCH", _path(name), self._absolute(changes)))
+
+    def rename(self, name: str, new_name: str) -> Machine:
+        """Give a machine another name; its id stays."""
+        return self._post(name, "rename", {"name": new_name})
+
+    def remove(self, name: str) -> None:
+        """Remove a machine, with the disks that were made for it."""
+        self._transport.call("DELETE", _path(name))
+
+    def discard(self, name: str) -> Machine:
+        """Give the saved memory of a machine up."""
+        return self._post(name, "discard")
+
+    # their life
+
+    def start(self, name: str, *, progress: Progress | None = None) -> Machine:
+        """Start a machine, or restore a saved one."""
+        return self._job(_path(name, "start"), None, progress)
+
+    def stop(self, name: str, *, force: bool = False, timeout: float = 60, progress: Progress | None = None) -> Machine:
+        """Ask the guest to shut down and wait for it, `timeout` seconds at most; or turn the machine off (`force`)."""
+        return self._job(_path(name, "stop"), {"force": force, "timeout": timeout}, progress)
+
+    def restart(self, name: str, *, timeout: float = 60, progress: Progress | None = None) -> Machine:
+        """Shut the guest down, within `timeout` seconds, and start the machine again."""
+        return self._job(_path(name, "restart"), {"timeout": timeout}, progress)
+
+    def save(self, name: str, *, progress: Progress | None = None) -> Machine:
+        """Write the memory to disk and turn the machine off; `start` restores it."""
+        return self._job(_path(name, "save"), None, progress)
+
+    def reset(self, name: str) -> Machine:
+        """Press the reset button: the guest is not asked."""
+        return self._post(name, "reset")
+
+    def pause(self, name: str) -> Machine:
+        """Stop the processors; the memory stays where it is."""
+        return self._post(name, "pause")
+
+    def resume(self, name: str) -> Machine:
+        """Let a paused machine go on."""
+        return self._post(name, "resume")
+
+    # their devices
+
+    def add_disk(self, name: str, disk: DiskRequest) -> Machine:
+        """Add a disk; to a running machine on SCSI."""
+        return self._post(name, "disks", self._absolute(disk))
+
+    def add_nic(self, name: str, nic: NicRequest) -> Machine:
+        """Add a network adapter."""
+        return self._post(name, "nics", self._absolute(nic))
+
+    def add_dvd(self, name: str, iso: str = "") -> Machine:
+        """Add a DVD drive, with an ISO in it or empty."""
+        return self._post(name, "dvds", self._absolute({"iso": iso}))
+
+    def remove_device(self, name: str, device: str) -> Machine:
+        """Take a disk, DVD drive or adapter away."""
+        return Machine(self._transport.call("DELETE", _path(name, "devices", device)))
+
+    def insert(self, name: str, device: str, iso: str) -> Machine:
+        """Put an ISO into a DVD drive, in place of what is in it."""
+        return Machine(self._transport.call("PUT", _path(name, "dvds", device, "medium"), self._absolute({"iso": iso})))
+
+    def eject(self, name: str, device: str) -> Machine:
+        """Take the medium out of a DVD drive."""
+        return Machine(self._transport.call("DELETE", _path(name, "dvds", device, "medium")))
+
+    # their screen and keyboard
+
+    def screenshot(self, name: str) -> bytes:
+        """What the guest shows, as a PNG."""
+        picture = self._transport.call("GET", _path(name, "screenshot"))
+        return picture if isinstance(picture, bytes) else b""
+
+    def type_text(self, name: str, text: str) -> None:
+        """Type text as on a US keyboard."""
+        self._transport.call("POST", _path(name, "text"), {"text": text})
+
+    def press(self, name: str, keys: str) -> None:
+        """Press keys together: `ctrl-alt-delete`."""
+        self._transport.call("POST", _path(name, "keys"), {"keys": keys})
+
+    # the service
+
+    def jobs(self) -> list[Job]:
+        """The jobs that go on and those that are over, oldest first."""
+        return [Job(item) for item in self._transport.call("GET", "/v1/jobs")]
+
+    def job(self, job: str, *, wait: float = 0) -> Job:
+        """One job, when it is over or after `wait` seconds (300 at most)."""
+        return Job(self._transport.call("GET", f"/v1/jobs/{_quote(job)}?wait={wait}", wait=wait))
+
+    def cancel_job(self, job: str) -> Job:
+        """Ask a job to stop; it has stopped once its state says so."""
+        return Job(self._transport.call("DELETE", f"/v1/jobs/{_quote(job)}"))
+
+    def events(self, machine: str | None = None) -> Events:
+        """What happens from now on; of one machine, if it is named."""
+        query = f"?machine={_quote(machine)}" if machine is not None else ""
+        return Events(self._transport.open("GET", "/v1/events" + query, wait=SILENCE - 120))
+
+    def doctor(self) -> list[Finding]:
+        """What the host has and lacks."""
+        return [Finding(item) for item in self._transport.call("GET", "/v1/doctor")]
+
+    def version(self) -> Version:
+        """What answers."""
+        return Version(self._transport.call("GET", "/v1/version"))
+
+    def _post(self, name: str, verb: str, body: Any = None) -> Machine:
+        return Machine(self._transport.call("POST", _path(name, verb), body))
+
+    def _job(self, path: str, body: Any, progress: Progress | None) -> Machine:
+        """Start a job and see it through; the machine it is about, or what the job failed with."""
+        step = LONG if progress is None else POLL
+        job = Job(self._transport.call("POST", f"{path}?wait={POLL}", body, wait=POLL))
+        try:
+            while job.ended is None:
+                if progress is not None:
+                    progress(job.progress, job.text)
+                job = self.job(job.id, wait=step)
+        except KibanError:
+            raise
+        except BaseException:  # Ctrl-C, or the caller's own progress: nobody waits for the job any more
+            self._give_up(job.id)
+            raise
+        if job.error is not None:
+            raise from_problem(job.error)
+        return Machine(job.result)
+
+    def _give_up(self, job: str) -> None:
+        try:
+            self.cancel_job(job)
+        except KibanError:  # it is over by now, or the service is; the interrupt is what counts
+            return
+
+    def _absolute(self, body: Any) -> Any:
+        """`body` with its paths made absolute: they are relative to the caller's directory, not the service's."""
+        return _absolute(body) if self._local else body
+
+
+_PATHS = frozenset({"path", "iso", "floppy", "folder"})
+
+
+def _absolute(value: Any, *, path: bool = False) -> Any:
+    if isinstance(value, (str, os.PathLike)):
+        text = os.fspath(value)
+        return os.path.abspath(text) if path and text else text  # noqa: PTH100  # pathlib takes 10 ms to import
+    if isinstance(value, (list, tuple)):
+        return [_absolute(item, path=path) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        value = {name: getattr(value, name) for name in value.__dataclass_fields__}
+    if isinstance(value, dict):
+        return {name: _absolute(item, path=name in _PATHS or name == "dvds") for name, item in value.items()}
+    return value
+
+
+def _path(name: str, *more: str) -> str:
+    if bad := [part for part in (name, *more) if part in ("", ".", "..")]:
+        raise BadInput(f"There is nothing of the name {bad[0]!r}.", "See all machines: kiban ls")
+    return "/".join(["/v1/machines", *(_quote(part) for part in (name, *more))])
+
+
+def _quote(text: str) -> str:
+    """RFC 3986, for one segment of a path or one value of a query; urllib.parse takes 3 ms to import."""
+    plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+    return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in text.encode(errors="replace"))
+
+
+def _own(start: bool) -> Transport:
+    from kiban.client.launch import connect_local
+    from kiban.engine.paths import Paths
+
+    paths = Paths.default()
+    return Transport(lambda: connect_local(paths, start=start), "the service")
+
+
+def _unix(path: str) -> socket.socket:
+    try:
+        return connect_unix(path)
+    except OSError as error:
+        raise NoService(f"No service answers at {path}: {error.strerror or error}.", "Is it running there?") from error
+
+
+def _tls(host: str, port: int, fingerprint: str, ca: str | None) -> Callable[[], socket.socket]:
+    import ssl
+
+    pin = fingerprint.replace(":", "").lower().removeprefix("sha256")
+    if pin and (len(pin) != 64 or pin.strip("0123456789abcdef")):
+        raise BadInput("That is no SHA-256 fingerprint.", "It has 64 hexadecimal digits; kiban serve shows it.")
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except OSError as error:
+        raise BadInput(f"{ca} cannot be used as a certificate authority: {error}.") from error
+    if pin:  # the certificate itself is compared, before anything is sent
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+
+    def dial() -> socket.socket:
+        try:
+            return connect_tls(host, port, context, pin)
+        except ssl.SSLCertVerificationError as error:
+            hint = "Pin its fingerprint (KIBAN_FINGERPRINT) or name its authority (KIBAN_CA)."
+            raise NoService(f"{host}:{port} is not to be trusted: {error.verify_message}.", hint) from error
+        except OSError as error:
+            raise NoService(f"Cannot reach {host}:{port}: {error.strerror or error}.", "Is the service up?") from error
+
+    return dial

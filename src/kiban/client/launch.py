@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starts the user's own service when none runs.
+
+Clients that come at the same time queue at a lock; the first starts the service and waits for the byte that it writes
+once it is up, or for its end. The others then find it running.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING
+
+from kiban.client.transport import connect_unix
+from kiban.errors import NoService, NotAllowed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kiban.engine.paths import Paths
+
+PATIENCE = 60.0
+"""Seconds a service may take to start in: it first takes on all machines that run."""
+_LOG_LIMIT = 1024**2
+_SHOWN = 5
+
+
+def connect_local(paths: Paths, *, start: bool) -> socket.socket:
+    """A connection to the service of `paths`; NoService when there is none and none may or can be started."""
+    try:
+        return connect_unix(str(paths.socket))
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        if not start:
+            raise NoService("No service is running.", "Start one: kiban serve") from error
+    except OSError as error:
+        raise NoService(f"Cannot reach the service at {paths.socket}: {error.strerror or error}.") from error
+    return _start(paths)
+
+
+def _start(paths: Paths) -> socket.socket:
+    import fcntl
+
+    try:
+        paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (paths.state / "start.lock").open("w")
+    except OSError as error:
+        raise NotAllowed(f"Cannot write to {paths.state}: {error.strerror}.", "Set KIBAN_STATE.") from error
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # whoever holds it lets go after PATIENCE at the latest
+        try:
+            return connect_unix(str(paths.socket))
+        except (FileNotFoundError, ConnectionRefusedError):
+            _spawn(paths)
+        return _reach(paths)
+
+
+def _reach(paths: Paths) -> socket.socket:
+    try:
+        return connect_unix(str(paths.socket))
+    except OSError as error:
+        raise NoService(
+            f"A service holds {paths.state}, but nobody listens on {paths.socket}.",
+            "Wait until it is up, or stop it; its process id is in service.lock there.",
+        ) from error
+
+
+def _spawn(paths: Paths) -> None:
+    import select
+    import subprocess
+    import sys
+
+    log = _log(paths.log)
+    before = log.stat().st_size
+    reader, writer = os.pipe()
+    own = {"KIBAN_READY_FD": str(writer), "KIBAN_STATE": str(paths.state), "KIBAN_RUNTIME": str(paths.runtime)}
+    with log.open("ab") as output, open(reader, "rb") as pipe:  # noqa: PTH123  # a descriptor
+        service = subprocess.Popen(
+            [sys.executable, "-m", "kiban.api"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=os.environ | own,
+            start_new_session=True,
+            pass_fds=(writer,),
+        )
+        os.close(writer)
+        up = bool(select.select([pipe], [], [], PATIENCE)[0]) and pipe.read(1) == b"1"
+        if not up:
+            service.poll()
+            if service.returncode == 4:  # Conflict: somebody else's `kiban serve` was faster
+                return
+            raise NoService(f"The service did not start; its log is {log}.", _tail(log, before))
+    service.returncode = 0  # it is on its own now: keeps Popen from warning that it still runs
+
+
+def _log(path: Path) -> Path:
+    """The log, without growing for ever: one old one is kept."""
+    path.touch(mode=0o600)
+    if path.stat().st_size > _LOG_LIMIT:
+        path.replace(path.with_suffix(".log.1"))
+        path.touch(mode=0o600)
+    return path
+
+
+def _tail(path: Path, start: int) -> str:
+    with path.open("rb") as log:
+        log.seek(max(start, path.stat().st_size - 8192))
+        lines = log.read(8192).decode(errors="replace").strip().splitlines()
+    return "\n".join(lines[-_SHOWN:]) or "It wrote nothing to its log."

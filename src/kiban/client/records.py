@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the service answers with, as the caller sees it: the JSON object itself, its members also as attributes.
+
+The annotations are for readers and type checkers; a newer service's additional members are there all the same.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class Record(dict[str, Any]):
+    """A JSON object; `machine.name` is `machine["name"]`."""
+
+    _parts: ClassVar[dict[str, type[Record]]] = {}
+    """Members that are records, or lists of records, themselves."""
+
+    def __init__(self, members: dict[str, Any]) -> None:
+        super().__init__(members)
+        for name, kind in self._parts.items():
+            value = members.get(name)
+            if isinstance(value, list):
+                self[name] = [kind(item) for item in value]
+            elif isinstance(value, dict):
+                self[name] = kind(value)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(f"{type(self).__name__} has no {name!r}") from None
+
+
+class Disk(Record):
+    """A hard disk. `slot` is 0-3 on IDE, controller * 64 + unit on SCSI."""
+
+    id: str
+    path: str
+    format: str
+    bus: str
+    slot: int
+
+
+class Dvd(Record):
+    """A DVD drive; `medium` is the path of the ISO in it, or empty."""
+
+    id: str
+    bus: str
+    slot: int
+    medium: str
+
+
+class Forward(Record):
+    """A port of the host that leads into the guest."""
+
+    protocol: str
+    host_address: str
+    host_port: int
+    guest_port: int
+
+
+class NetBoot(Record):
+    """A folder that the machine boots from over its network."""
+
+    folder: str
+    file: str
+    protocol: str
+
+
+class Nic(Record):
+    """A network adapter."""
+
+    id: str
+    kind: str
+    model: str
+    mac: str
+    network: str
+    forwards: list[Forward]
+    boot: NetBoot | None
+    _parts: ClassVar = {"forwards": Forward, "boot": NetBoot}
+
+
+class Com(Record):
+    """A COM port."""
+
+    number: int
+    kind: str
+    path: str
+
+
+class BootEntry(Record):
+    """An entry of the UEFI boot order, as it stands in the machine's NVRAM."""
+
+    name: str
+    device: str
+    active: bool
+    description: str
+
+
+class Machine(Record):
+    """A machine as it was when asked. `memory` is in bytes, times are ISO 8601 in UTC."""
+
+    name: str
+    id: str
+    generation: int
+    state: str
+    reason: str
+    accelerator: str
+    cpus: int
+    memory: int
+    guest: str
+    firmware: str
+    machine_type: str
+    secure_boot: bool | None
+    template: str
+    pause_after_boot_failure: bool | None
+    pxe_protocol: str
+    tpm: bool
+    disks: list[Disk]
+    dvds: list[Dvd]
+    floppy: str | None
+    nics: list[Nic]
+    coms: list[Com]
+    boot: list[str]
+    boot_entries: list[BootEntry]
+    video: str
+    autostart: bool
+    notes: str
+    pid: int | None
+    started: str | None
+    created: str
+    directory: str
+    runtime: str
+    warnings: list[str]
+    problem: str
+    _parts: ClassVar = {"disks": Disk, "dvds": Dvd, "nics": Nic, "coms": Com, "boot_entries": BootEntry}
+
+
+class Problem(Record):
+    """An error as a job keeps it (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    hint: str
+
+
+class Job(Record):
+    """A piece of long work; `state` is queued, running, done, failed, cancelled or lost, `progress` 0 to 1."""
+
+    id: str
+    command: str
+    machine: str
+    state: str
+    progress: float
+    text: str
+    result: Any
+    error: Problem | None
+    created: str
+    ended: str | None
+    _parts: ClassVar = {"error": Problem}
+
+
+class Event(Record):
+    """Something that happened; a gap in the numbers means that events were lost because nobody read them."""
+
+    number: int
+    time: str
+    kind: str
+    machine_id: str
+    machine: str
+    data: dict[str, Any]
+
+
+class Finding(Record):
+    """Something that the host has or lacks; `needed` when no machine can run without it."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str
+    needed: bool
+
+
+class Version(Record):
+    """What answers."""
+
+    kiban: str
+    api: str
+    pid: int

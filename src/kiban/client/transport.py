@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""HTTP as far as this client needs it: one request on one connection, over a Unix socket or TLS.
+
+It speaks HTTP/1.0, whose answers end with their Content-Length or with the connection, so there is nothing to
+reassemble; http.client would take longer to import (40 ms) than a machine to start. A connection per request also
+means that no request is ever sent twice because an idle connection had gone stale.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import struct
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from kiban.engine.problem import from_problem
+from kiban.errors import BadInput, KibanError, NoService, NotAllowed
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+CONNECT = 10.0
+ANSWER = 120.0
+"""Seconds to wait for an answer, beyond those that the request itself asks to wait."""
+_MAX_HEAD = 64 * 1024
+_MAX_BODY = 256 * 1024**2
+
+
+class Answer:
+    """The answer to one request: its status, its type, and what is left to read of it."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self.stream: BinaryIO = connection.makefile("rb")
+        self.status, self.headers = _head(self.stream)
+
+    def body(self) -> bytes:
+        """All of it."""
+        length = self.headers.get("content-length", "")
+        data = self.stream.read(min(int(length), _MAX_BODY) if length.isdecimal() else _MAX_BODY)
+        if length.isdecimal() and len(data) < int(length):
+            raise ConnectionError("the answer is cut short")
+        return data
+
+    def close(self) -> None:
+        """Hang up, also under the hands of a thread that reads."""
+        self.stream.close()
+        self._connection.close()
+
+
+class Transport:
+    """A way to a service.
+
+    Args:
+        connect: makes a connection to it; may raise NoService.
+        where: what to call it in messages.
+        token: who the caller is, over TLS.
+    """
+
+    def __init__(self, connect: Callable[[], socket.socket], where: str, token: str | None = None) -> None:
+        self._connect = connect
+        self._where = where
+        self._token = token
+
+    def open(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Answer:
+        """Send a request and return its answer, which is a success; the KibanError it tells about otherwise."""
+        try:
+            connection = self._connect()
+            connection.settimeout(ANSWER + wait)
+            connection.sendall(self._request(method, path, body))
+            answer = Answer(connection)
+        except (OSError, ValueError) as error:
+            raise self._lost(error) from error
+        if answer.status >= 400:
+            raise self._refusal(answer)
+        return answer
+
+    def call(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
+        """The JSON value that the service answers with; bytes where it is not JSON, None where there is nothing."""
+        answer = self.open(method, path, body, wait=wait)
+        data = self._read(answer)
+        if not data:
+            return None
+        return json.loads(data) if answer.headers.get("content-type") == "application/json" else data
+
+    def _read(self, answer: Answer) -> bytes:
+        try:
+            return answer.body()
+        except OSError as error:
+            raise self._lost(error) from error
+        finally:
+            answer.close()
+
+    def _request(self, method: str, path: str, body: Any) -> bytes:
+        lines = [f"{method} {path} HTTP/1.0", "Host: kiban", "Accept: application/json, */*"]
+        data = b"" if body is None else json.dumps(body, default=_plain).encode()
+        if self._token is not None:
+            lines.append(f"Authorization: Bearer {self._token}")
+        if body is not None:
+            lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + data
+
+    def _refusal(self, answer: Answer) -> KibanError:
+        status, data = answer.status, self._read(answer)
+        try:
+            return from_problem(json.loads(data))
+        except (ValueError, AttributeError):
+            return NoService(f"{self._where} answered with status {status} and no reason.", "Is it Kiban's service?")
+
+    def _lost(self, error: Exception) -> NoService:
+        if isinstance(error, TimeoutError):
+            return NoService(f"{self._where} did not answer in time.", "Look at its log, or restart it.")
+        return NoService(
+            f"The connection to {self._where} broke: {error}.", "Try again; the service's log may say why."
+        )
+
+
+def connect_unix(path: str) -> socket.socket:
+    """Connect to a service's socket; OSError when nobody listens, NotAllowed when it belongs to another user.
+
+    In a directory that everybody may write to, such as /tmp, somebody else could have put a socket of that name.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(CONNECT)
+        connection.connect(path)
+        size = struct.calcsize("3i")
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
+        if uid not in (0, os.geteuid()):
+            raise NotAllowed(f"The service at {path} belongs to user {uid}, not to you.", "Set KIBAN_RUNTIME.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_tls(host: str, port: int, context: ssl.SSLContext, fingerprint: str) -> socket.socket:
+    """Connect over TLS; with a fingerprint (SHA-256, hex), to the one server that has that certificate."""
+    plain = socket.create_connection((host, port), timeout=CONNECT)
+    try:
+        connection = context.wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise
+    if fingerprint:
+        import hashlib
+
+        found = hashlib.sha256(connection.getpeercert(binary_form=True) or b"").hexdigest()
+        if found != fingerprint:
+            connection.close()
+            raise NotAllowed(
+                f"{host}:{port} has another certificate than the one that is pinned: {found}.",
+                "If the service got a new certificate, pin that one (KIBAN_FINGERPRINT); else do not go on.",
+                code="wrong-certificate",
+            )
+    return connection
+
+
+def _head(stream: BinaryIO) -> tuple[int, dict[str, str]]:
+    version, _, rest = _line(stream, _MAX_HEAD).partition(" ")
+    if not version.startswith("HTTP/1.") or not rest[:3].isdecimal():
+        raise ValueError("that is not HTTP" if version else "it hung up")
+    headers: dict[str, str] = {}
+    left = _MAX_HEAD
+    while line := _line(stream, left):
+        left -= len(line)
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return int(rest[:3]), headers
+
+
+def _line(stream: BinaryIO, limit: int) -> str:
+    return stream.readline(max(limit, 0)).decode("latin-1").rstrip("\r\n")
+
+
+def _plain(value: Any) -> Any:
+    """The model's requests (dataclasses) as JSON objects."""
+    fields = getattr(value, "__dataclass_fields__", None)
+    if fields is None:
+        raise BadInput(f"{type(value).__name__} cannot be sent to the service.")
+    return {name: getattr(value, name) for name in fields}

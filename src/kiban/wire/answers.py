@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the service answers with. Members may be added in later versions; callers ignore what they do not know."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from kiban.wire.base import Sent
+
+
+class Disk(Sent):
+    """A hard disk."""
+
+    id: str
+    path: str
+    format: str
+    bus: str
+    slot: int
+    """On IDE 0-3; on SCSI controller * 64 + unit."""
+
+
+class Dvd(Sent):
+    """A DVD drive."""
+
+    id: str
+    bus: str
+    slot: int
+    medium: str
+    """Path of the ISO in it, or empty."""
+
+
+class Forward(Sent):
+    """A port of the host that leads into the guest."""
+
+    protocol: str
+    host_address: str
+    host_port: int
+    guest_port: int
+
+
+class NetBoot(Sent):
+    """A folder that the machine boots from over its network."""
+
+    folder: str
+    file: str
+    protocol: str
+
+
+class Nic(Sent):
+    """A network adapter."""
+
+    id: str
+    kind: str
+    model: str
+    mac: str
+    network: str
+    forwards: list[Forward]
+    boot: NetBoot | None
+
+
+class Com(Sent):
+    """A COM port."""
+
+    number: int
+    kind: str
+    path: str
+
+
+class BootEntry(Sent):
+    """An entry of the UEFI boot order, as it stands in the machine's NVRAM."""
+
+    name: str
+    device: str
+    active: bool
+    description: str
+
+
+def _medium(floppy: object) -> object:
+    """The engine has a drive with a medium; callers see the medium."""
+    return getattr(floppy, "medium", floppy)
+
+
+class Machine(Sent):
+    """A machine as it is now."""
+
+    name: str
+    id: str
+    generation: int
+    state: str = Field(examples=["running"])
+    """off, starting, running, paused, saved or stopping."""
+    reason: str
+    """Why it last stopped."""
+    accelerator: str
+    cpus: int
+    memory: int
+    """In bytes."""
+    guest: str
+    firmware: str
+    """Path of the UEFI code, or bios."""
+    machine_type: str
+    """QEMU's versioned name of the board."""
+    secure_boot: bool | None
+    """null on a generation without Secure Boot."""
+    template: str
+    pause_after_boot_failure: bool | None
+    pxe_protocol: str
+    tpm: bool
+    disks: list[Disk]
+    dvds: list[Dvd]
+    floppy: Annotated[str | None, BeforeValidator(_medium, json_schema_input_type=str | None)]
+    """Path of the medium, empty for none; null on a generation without a floppy drive."""
+    nics: list[Nic]
+    coms: list[Com]
+    boot: list[str]
+    boot_entries: list[BootEntry]
+    video: str
+    autostart: bool
+    notes: str
+    pid: int | None
+    """Of its QEMU, while it runs."""
+    started: str | None
+    created: str
+    directory: str
+    """Where its files are."""
+    runtime: str
+    """Where its sockets are while it runs; a COM port that leads to the machine's own socket has it there."""
+    warnings: list[str]
+    problem: str
+    """Why the machine's definition cannot be read; all else is then unknown. Empty normally."""
+
+
+class Problem(Sent):
+    """An error (RFC 9457)."""
+
+    type: str = Field(examples=["urn:kiban:error:conflict"])
+    """The class of the error."""
+    title: str = Field(examples=["Conflict"])
+    status: int = Field(examples=[409])
+    detail: str = Field(examples=["Cannot start web: it is running."])
+    code: str = Field(examples=["is-running"])
+    """The case, for programs."""
+    hint: str = Field(examples=["Stop it first: kiban stop web"])
+    """What to do instead; may be empty."""
+
+
+class Job(Sent):
+    """A piece of long work."""
+
+    id: str = Field(examples=["7d2c4f0a9b1e6358"])
+    command: str = Field(examples=["life.start"])
+    machine: str = Field(examples=["web"])
+    """Name of the machine it is about, or empty."""
+    state: Literal["queued", "running", "done", "failed", "cancelled", "lost"]
+    progress: float
+    """From 0 to 1."""
+    text: str
+    """What it is doing."""
+    result: Any
+    """What came of it: the machine, for jobs on a machine."""
+    error: Problem | None
+    """Why it is not done, once it is over."""
+    created: str
+    ended: str | None
+
+
+class Event(Sent):
+    """Something that happened."""
+
+    number: int
+    """Counts up; a gap means that this listener was too slow and lost events."""
+    time: str
+    kind: str = Field(examples=["job.ended"])
+    machine_id: str
+    machine: str
+    data: dict[str, Any]
+
+
+class Finding(Sent):
+    """Something that the host has or lacks."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str
+    needed: bool
+    """Whether Kiban cannot run machines without it."""
+
+
+class Version(Sent):
+    """What answers."""
+
+    kiban: str
+    api: str = Field(examples=["v1"])
+    pid: int
