@@ -68,7 +68,7 @@ class FakeClient:
     def __init__(self, *views: SimpleNamespace) -> None:
         self.views = {v.name: v for v in views}
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.interrupt = False
+        self.interrupt = ""
         self.happenings: list[SimpleNamespace] = []
         self.findings: list[SimpleNamespace] = []
 
@@ -87,6 +87,8 @@ class FakeClient:
         return self.views[said["name"]]
 
     def start(self, name: str, *, progress: Progress) -> SimpleNamespace:
+        if self.interrupt == "early":
+            raise KeyboardInterrupt
         progress(0.1, "starting QEMU")
         if self.interrupt:
             raise KeyboardInterrupt
@@ -148,8 +150,8 @@ class FakeClient:
         self.machine(name)
         return b"\x89PNG picture"
 
-    def events(self) -> Iterator[SimpleNamespace]:
-        yield from self.happenings
+    def events(self, machine: str | None = None) -> Iterator[SimpleNamespace]:
+        yield from (event for event in self.happenings if machine in (None, event.machine, event.machine_id))
 
     def doctor(self) -> list[SimpleNamespace]:
         return self.findings

@@ -140,10 +140,14 @@ def test_stop_sends_force_and_timeout(kiban: Kiban, client: FakeClient) -> None:
 
 @pytest.mark.parametrize("said", [["start", "web"], ["start", "web", "-o", "json"]])
 def test_ctrl_c_during_a_job_says_that_it_is_cancelled(kiban: Kiban, client: FakeClient, said: list[str]) -> None:
-    client.interrupt = True
+    client.interrupt = "late"
     outcome = kiban(*said)
     assert outcome.code == 130
     assert "asked to cancel" in outcome.err
+    client.interrupt = "early"
+    outcome = kiban(*said)
+    assert outcome.code == 130
+    assert "may go on" in outcome.err
 
 
 @pytest.mark.parametrize(
@@ -325,6 +329,7 @@ def test_events_of_one_machine(kiban: Kiban, client: FakeClient) -> None:
         event = {"number": 1, "time": "2026-01-01T00:00:00.000+00:00", "kind": "machine.state", "machine": name}
         client.happenings.append(SimpleNamespace(**event, machine_id=f"id-of-{name}", data={"state": "a\x1b[2J"}))
     assert [json.loads(line)["machine"] for line in kiban("events", "-o", "json").out.splitlines()] == ["web", "db"]
+    assert kiban("events", "nobody").code == 3
     (line,) = kiban("events", "web").out.splitlines()
     assert "machine.state" in line
     assert "\x1b" not in line

@@ -23,17 +23,20 @@ PATIENCE = 0.4
 class Bar:
     """Shows a job's progress; call it with a fraction (0 to 1) and what is being done.
 
-    Leaving it by Ctrl-C says that the job is being cancelled: the client has asked the service for that by then.
+    Leaving it by Ctrl-C says what becomes of the job. The client asks the service to cancel it as soon as it knows the
+    job, and it calls the bar only when it does.
     """
 
     def __init__(self, title: str) -> None:
         self._title = title
         self._fraction, self._text = 0.0, title
+        self._known = False
         self._timer: Timer | None = None
         self._rich: Any = None
 
     def __call__(self, fraction: float, text: str) -> None:
         self._fraction, self._text = fraction, f"{self._title}: {clean(text)}" if text else self._title
+        self._known = True
         if self._rich is not None:
             self._update()
 
@@ -53,7 +56,8 @@ class Bar:
         if self._rich is not None:
             self._rich.stop()
         if kind is KeyboardInterrupt:
-            warn(f"{self._title}: interrupted; the service was asked to cancel it.")
+            fate = "the service was asked to cancel it" if self._known else "it may go on; see kiban jobs"
+            warn(f"{self._title}: interrupted; {fate}.")
 
     def _show(self) -> None:
         from rich.console import Console

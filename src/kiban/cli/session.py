@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,4 +17,4 @@ def connect(*, start: bool = True) -> Client:
     """
     from kiban import client
 
-    return client.connect(os.environ.get("KIBAN_URL"), os.environ.get("KIBAN_TOKEN"), start=start)
+    return client.connect(start=start)

@@ -95,10 +95,9 @@ def events(
       kiban events web -o json
     """
     client = connect()
-    wanted = None if name is None else client.machine(name).id
-    for event in client.events():
-        if wanted is not None and event.machine_id != wanted:
-            continue
+    if name is not None:
+        name = client.machine(name).id  # a name that does not exist is an error, not a long wait
+    for event in client.events(name):
         if output == "json":
             print_json_line(event)
         else:
@@ -107,6 +106,5 @@ def events(
 
 def _line(event: Any) -> str:
     clock = datetime.fromisoformat(event.time).astimezone().strftime("%H:%M:%S")
-    data = vars(event.data) if not isinstance(event.data, dict) else event.data
-    simple = {key: value for key, value in data.items() if isinstance(value, (str, int, float)) and value != ""}
+    simple = {key: value for key, value in event.data.items() if isinstance(value, (str, int, float)) and value != ""}
     return f"{clock}  {event.kind:<18}  {event.machine:<16}  {' '.join(f'{k}={v}' for k, v in simple.items())}".rstrip()
