@@ -112,6 +112,7 @@ def write_order(
     if pause_after_failure:
         wanted.append(_add(nvram, LoadOption(_PAUSE, _MENU)))
     _set_order(nvram, wanted + tools)
+    _connect(nvram, [device.path() for device in devices if device.kind != "nic"])
     nvram.save(store)
 
 
@@ -137,6 +138,26 @@ def read_order(store: Path, devices: Sequence[BootDevice]) -> list[BootEntry]:
         device = paths.get(loadoption.split_device(option.path)[0])
         result.append(BootEntry(f"Boot{number:04X}", device, option.active, option.description.strip(), number))
     return result
+
+
+def _connect(nvram: VariableStore, paths: Sequence[bytes]) -> None:
+    """Have the firmware connect exactly these SCSI units before it looks around for itself.
+
+    OVMF 2022.11 and its like stop scanning a controller at the first address that does not answer, so a DVD on target 1
+    or a disk after a removed one would not be found. What ErrOut names is connected first, one by one, console or not.
+    """
+    try:
+        consoles = [path for path in loadoption.instances(nvram.get("ErrOut") or b"") if not _is_whole(path)]
+    except Damaged:
+        consoles = []
+    if consoles or paths:
+        nvram.put(Variable("ErrOut", loadoption.join([*consoles, *paths])))
+    else:
+        nvram.drop("ErrOut")
+
+
+def _is_whole(path: bytes) -> bool:
+    return loadoption.split_device(path)[1]
 
 
 def _options(device: BootDevice, pxe_protocol: Protocol, http_uri: str) -> Iterator[LoadOption]:

@@ -8,6 +8,7 @@ built here equals byte for byte what OVMF builds for the same device, which is h
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 from uuid import UUID
@@ -22,6 +23,7 @@ FIRMWARE_MADE = UUID("8108ac4e-9f11-4d59-850e-e21a522c59b2")
 """Optional data of an entry that EDK2 made by itself, and deletes by itself when it no longer finds the device."""
 
 _END = bytes.fromhex("7fff0400")
+_NEXT_INSTANCE = bytes.fromhex("7f010400")
 _PCI_ROOT = bytes.fromhex("02010c00d041030a00000000")  # ACPI node, PNP0A03, UID 0
 _MEDIA = 0x04
 _MESSAGING = 0x03
@@ -86,6 +88,25 @@ def nodes(path: bytes) -> list[bytes]:
         found.append(path[position : position + length])
         position += length
     return found
+
+
+def instances(paths: bytes) -> list[bytes]:
+    """The device paths of a variable that lists several, such as ErrOut. Raises Damaged."""
+    found: list[bytes] = []
+    position = 0
+    while position < len(paths):
+        path = b"".join(nodes(paths[position:]))
+        found.append(path)
+        position += len(path)
+        if paths[position : position + 4] != _NEXT_INSTANCE:
+            break
+        position += 4
+    return found
+
+
+def join(paths: Sequence[bytes]) -> bytes:
+    """Several device paths as one variable's data."""
+    return _NEXT_INSTANCE.join(paths) + _END
 
 
 def node(kind: int, subtype: int, data: bytes) -> bytes:

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Variable stores as files: templates, Secure Boot, damage, and that virt-firmware reads what we write."""
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from kiban.adapters.firmware import varstore
+from kiban.adapters.firmware.descriptors import find_uefi
+from kiban.adapters.firmware.edk2vars import Variable, VariableStore, replace_file
+from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotFound
+
+OTHER = UUID("12345678-1234-1234-1234-123456789abc")
+
+
+@pytest.fixture
+def empty() -> Path:
+    """The installed firmware's own empty store."""
+    try:
+        return find_uefi("pc-q35-7.2", secure_boot=True).vars_template
+    except HostLacks as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def store(empty: Path, tmp_path: Path) -> Path:
+    path = tmp_path / "nvram"
+    varstore.create_store(empty, path, template="microsoft-uefi-ca", secure_boot=True)
+    return path
+
+
+def test_templates_trust_disjoint_certificates(empty: Path, tmp_path: Path) -> None:
+    trusted = {}
+    for name in varstore.templates():
+        varstore.create_store(empty, tmp_path / name, template=name, secure_boot=True)
+        trusted[name] = varstore.describe_store(tmp_path / name)
+    linux, windows = trusted["microsoft-uefi-ca"], trusted["microsoft-windows"]
+    assert linux.db == ("Microsoft Corporation UEFI CA 2011", "Microsoft UEFI CA 2023")
+    assert windows.db == ("Microsoft Windows Production PCA 2011", "Windows UEFI CA 2023")
+    assert linux.kek == windows.kek == ("Microsoft Corporation KEK CA 2011", "Microsoft Corporation KEK 2K CA 2023")
+    assert len(linux.pk) == 1
+    assert linux.secure_boot
+    assert linux.dbx_count > 400
+
+
+def test_virt_firmware_reads_the_same_variables(store: Path) -> None:
+    from virt.firmware.varstore.edk2 import Edk2VarStore
+
+    theirs = {(str(v.name), v.guid): v.data for v in Edk2VarStore(str(store)).get_varlist().values()}
+    ours = {key: variable.data for key, variable in VariableStore.load(store).variables.items()}
+    assert ours == theirs
+    assert {"PK", "KEK", "db", "dbx", "SecureBootEnable", "CustomMode"} == {name for name, _ in ours}
+
+
+def test_switching_secure_boot_changes_one_variable(store: Path) -> None:
+    guest = Variable("GuestThing", b"x" * 33, OTHER, 7)
+    nvram = VariableStore.load(store)
+    nvram.put(guest)
+    nvram.put(Variable("GuestThing", b"other vendor"))
+    nvram.save(store)
+    before = VariableStore.load(store).variables
+    store.chmod(0o640)
+    varstore.set_secure_boot(store, False)
+    after = VariableStore.load(store).variables
+    assert {key[0] for key in before if before[key] != after[key]} == {"SecureBootEnable"}
+    assert before.keys() == after.keys()
+    assert not varstore.describe_store(store).secure_boot
+    assert store.stat().st_mode & 0o777 == 0o640
+    varstore.set_secure_boot(store, True)
+    assert VariableStore.load(store).variables == before
+
+
+def test_secure_boot_needs_a_platform_key(empty: Path, tmp_path: Path) -> None:
+    bare = tmp_path / "bare"
+    bare.write_bytes(empty.read_bytes())
+    assert not varstore.describe_store(bare).secure_boot
+    with pytest.raises(BadInput, match="platform key"):
+        varstore.set_secure_boot(bare, True)
+
+
+def test_an_existing_store_is_not_overwritten(empty: Path, store: Path) -> None:
+    before = store.read_bytes()
+    with pytest.raises(Conflict):
+        varstore.create_store(empty, store)
+    with pytest.raises(BadInput, match="nonsense") as refusal:
+        varstore.create_store(empty, store.with_name("new"), template="nonsense")
+    assert "microsoft-windows" in refusal.value.hint
+    assert store.read_bytes() == before
+    assert not store.with_name("new").exists()
+
+
+def test_a_half_written_replacement_counts_until_it_is_complete(store: Path) -> None:
+    blob = bytearray(store.read_bytes())
+    name = "SecureBootEnable".encode("utf-16-le")
+    record = blob.index(name) - 60
+    assert struct.unpack_from("<H", blob, record) == (0x55AA,)
+    blob[record + 2] = 0x3E  # in deleted transition
+    key = next(key for key in VariableStore.load(store).variables if key[0] == "SecureBootEnable")
+    assert key in VariableStore.parse(bytes(blob), "x").variables
+    blob[record + 2] = 0x3C  # deleted
+    assert key not in VariableStore.parse(bytes(blob), "x").variables
+
+
+def test_damage_is_said_and_never_followed(store: Path, tmp_path: Path) -> None:
+    blob = store.read_bytes()
+    record = blob.index(struct.pack("<H", 0x55AA))
+    for length in (struct.pack("<LL", 0xFFFFFFFE, 1), struct.pack("<LL", 3, 1), struct.pack("<LL", 4, 0xFFFFFFFF)):
+        with pytest.raises(Damaged):
+            VariableStore.parse(blob[: record + 36] + length + blob[record + 44 :], "x")
+    for cut in (0, 10, 70, 90, 5000):
+        with pytest.raises(Damaged):
+            VariableStore.parse(blob[:cut], "x")
+    (tmp_path / "text").write_text("no store " * 1000)
+    with pytest.raises(Damaged):
+        varstore.describe_store(tmp_path / "text")
+    with pytest.raises(NotFound):
+        varstore.describe_store(tmp_path / "absent")
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\1", b"\0" * 28, bytes(16) + struct.pack("<LLL", 60, 0, 0) + bytes(32), b"\xff" * 80]
+)
+def test_junk_in_a_key_variable_is_damage(store: Path, junk: bytes) -> None:
+    nvram = VariableStore.load(store)
+    nvram.put(Variable("KEK", junk))
+    nvram.save(store)
+    with pytest.raises(Damaged):
+        varstore.describe_store(store)
+
+
+def test_a_store_that_is_full_stays_as_it_was(store: Path) -> None:
+    before = store.read_bytes()
+    nvram = VariableStore.load(store)
+    nvram.put(Variable("Huge", bytes(len(before))))
+    with pytest.raises(BadInput, match="room for"):
+        nvram.save(store)
+    assert store.read_bytes() == before
+    assert [path.name for path in store.parent.iterdir()] == ["nvram"]
+
+
+def test_replacing_a_file_leaves_nothing_behind_when_it_fails(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError):
+        replace_file(tmp_path / "folder", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_cryptography_is_imported_only_when_needed() -> None:
+    code = (
+        "import sys, kiban.adapters.firmware.varstore; sys.exit('cryptography' in sys.modules or 'virt' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
