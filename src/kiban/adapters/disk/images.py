@@ -8,6 +8,7 @@ first sector of its raw disk. References to other files are refused, never follo
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import errno
 import fcntl
 import json
@@ -121,6 +122,10 @@ def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict(f"{target} is being made already.", "wait for that to end", code="file-busy") from None
+        if not part.exists() or not part.samefile(f"/proc/self/fd/{lock}"):
+            raise Conflict(f"{target} was made just now.", "choose another name", code="file-exists")
+        if os.fstat(lock).st_uid != os.geteuid():  # laid there in a shared folder by somebody who would keep reading it
+            raise NotAllowed(f"{part} belongs to another user.", "choose a folder of your own", code="foreign-file")
         try:
             yield part, lock
         finally:
@@ -130,20 +135,32 @@ def _unfinished(target: Path) -> Iterator[tuple[Path, int]]:
 
 
 def _finish(part: Path, target: Path) -> None:
-    """Give the image its name, durably; a link, unlike a rename, fails where somebody else was faster."""
+    """Give the image its name, durably, and never in the place of a file that appeared meanwhile."""
     with open_regular(part) as descriptor:
         os.fsync(descriptor)
-    try:
-        os.link(part, target)
-    except FileExistsError:
-        raise Conflict(f"{target} exists already.", "choose another name, or remove it", code="file-exists") from None
-    except OSError:  # a file system without hard links: exFAT, some network file systems
-        os.rename(part, target)  # noqa: PTH104  (os.link above and os.rename here read as the pair that they are)
+    _rename_noreplace(part, target)
     folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _rename_noreplace(part: Path, target: Path) -> None:
+    """renameat2(2) with RENAME_NOREPLACE. A hard link would do the same in two steps, and a process killed between
+    them would leave two names of one disk, the hidden one to be overwritten by the next creation.
+    """
+    at_fdcwd, rename_noreplace = -100, 1
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(at_fdcwd, os.fsencode(part), at_fdcwd, os.fsencode(target), rename_noreplace) == 0:
+        return
+    reason = ctypes.get_errno()
+    if reason == errno.EINVAL and not target.exists():  # a file system that cannot, such as NFS
+        part.rename(target)
+        return
+    if reason in (errno.EEXIST, errno.EINVAL):
+        raise Conflict(f"{target} exists already.", "choose another name, or remove it", code="file-exists")
+    raise Failed(f"{target} cannot be given its name: {os.strerror(reason)}.", "see the folder", code="create-failed")
 
 
 def _check_created(target: Path, outcome: Outcome) -> None:
@@ -169,7 +186,6 @@ async def inspect(path: Path, format: str) -> ImageInfo:
     form = image_format(format)
     with open_regular(path) as descriptor:
         await asyncio.to_thread(check_header, descriptor, path, form)
-        os.set_inheritable(descriptor, True)
         # by descriptor: what was checked is what is opened, even if the name is given to another file meanwhile
         outcome = await qemu_img(
             "info", "--output=json", _file_of(form, descriptor), limits=_INSPECT_LIMITS, timeout=_INSPECT_SECONDS,

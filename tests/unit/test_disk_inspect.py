@@ -1,26 +1,87 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Images: exact sizes, nothing half made, and nothing believed that a hostile header says."""
+"""Foreign images: nothing is believed that a hostile header says; some here are made byte by byte."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
+import struct
 import subprocess
-import sys
+import uuid
 from pathlib import Path
 
 import pytest
-from disk_specimens import differencing_vhd, qcow2, vhd_footer, vhdx
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiban.adapters.disk import images, space
+from kiban.adapters.disk import images
 from kiban.adapters.disk.formats import FORMATS, ImageFormat
 from kiban.adapters.disk.headers import check_header
-from kiban.adapters.disk.tool import Outcome, qemu_img
-from kiban.errors import BadInput, Conflict, HostLacks, NotAllowed, NotFound
-from kiban.model.units import GiB, MiB, TiB
+from kiban.errors import BadInput, NotFound
+from kiban.model.units import GiB, MiB
+
+
+def qcow2(  # every field that the check looks at, with a harmless default
+    *,
+    version: int = 3,
+    backing: bytes = b"",
+    incompatible: int = 0,
+    size: int = 1 << 20,
+    crypt: int = 0,
+    cluster_bits: int = 16,
+    backing_size: int | None = None,
+) -> bytes:
+    """A qcow2 header (docs/interop/qcow2.txt) with its tables left out."""
+    at = 512 if backing else 0
+    length = len(backing) if backing_size is None else backing_size
+    head = struct.pack(
+        ">4sIQIIQIIQQIIQ", b"QFI\xfb", version, at, length, cluster_bits, size, crypt, 1, 0x30000, 0x10000, 1, 0, 0
+    )
+    head += struct.pack(">QQQII", incompatible, 0, 0, 4, 104)
+    return head.ljust(512, b"\0") + backing.ljust(65536 * 4 - 512, b"\0")
+
+
+def vhd_footer(*, kind: int, data_offset: int = 512, size: int = 4 << 20) -> bytes:
+    """A VHD footer with a right checksum; kind 2 is fixed, 3 dynamic, 4 differencing."""
+    body = bytearray(512)
+    struct.pack_into(">8sIIQ", body, 0, b"conectix", 2, 0x10000, data_offset)
+    struct.pack_into(">QQ", body, 40, size, size)
+    struct.pack_into(">I", body, 60, kind)
+    struct.pack_into(">I", body, 64, ~sum(body) & 0xFFFFFFFF)
+    return bytes(body)
+
+
+def differencing_vhd(parent: str) -> bytes:
+    """Footer copy, dynamic header with the parent's name, footer."""
+    header = bytearray(1024)
+    header[:8] = b"cxsparse"
+    name = parent.encode("utf-16-be")
+    header[64 : 64 + len(name)] = name
+    footer = vhd_footer(kind=4)
+    return footer + bytes(header) + footer
+
+
+def vhdx(*, has_parent: bool, parent: str = "", entries: int | None = None) -> bytes:
+    """File identifier, region table, metadata with file parameters and perhaps a parent locator; nothing else."""
+    image = bytearray(3 << 20)
+    image[:8] = b"vhdxfile"
+    metadata = 2 << 20
+    count = 1 if entries is None else entries
+    struct.pack_into("<4sIII", image, 192 << 10, b"regi", 0, count, 0)
+    region = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le
+    struct.pack_into("<16sQII", image, (192 << 10) + 16, region, metadata, 1 << 20, 1)
+    struct.pack_into("<8sHH", image, metadata, b"metadata", 0, 2)
+    parameters = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b").bytes_le
+    locator = uuid.UUID("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").bytes_le
+    struct.pack_into("<16sIII", image, metadata + 32, parameters, 65536, 8, 4)
+    struct.pack_into("<16sIII", image, metadata + 64, locator, 65536 + 8, 512, 4)
+    struct.pack_into("<II", image, metadata + 65536, 1 << 20, 2 if has_parent else 0)
+    key, value = "relative_path".encode("utf-16-le"), parent.encode("utf-16-le")
+    at = metadata + 65536 + 8
+    struct.pack_into("<16sHHIIHH", image, at, bytes(16), 0, 1, 64, 128, len(key), len(value))
+    image[at + 64 : at + 64 + len(key)] = key
+    image[at + 128 : at + 128 + len(value)] = value
+    return bytes(image)
 
 
 def inspect(path: Path, format: str) -> images.ImageInfo:
@@ -33,130 +94,6 @@ def refusal(path: Path, format: str) -> BadInput:
     assert caught.value.hint
     assert "\n" not in caught.value.message
     return caught.value
-
-
-@pytest.mark.parametrize("format", FORMATS)
-@pytest.mark.parametrize("fixed", [False, True])
-def test_a_new_image_has_exactly_the_size_asked_for(tmp_path: Path, format: str, fixed: bool) -> None:
-    path = tmp_path / f"disk,x=y:{format}"  # commas and colons mean something in QEMU's own syntax
-    asyncio.run(images.create(path, format, 37 * MiB, fixed=fixed))
-    info = inspect(path, format)
-    assert (info.virtual_size, info.format) == (37 * MiB, format)
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
-    assert path.stat().st_mode & 0o777 == 0o600
-    if fixed:
-        assert info.actual_size >= 37 * MiB
-    else:
-        assert info.actual_size < 20 * MiB
-
-
-@pytest.mark.parametrize(("format", "size"), [("vhd", 2040 * GiB), ("vhdx", 64 * TiB), ("qcow2", 64 * TiB)])
-def test_the_largest_disk_of_a_format_is_exact_too(tmp_path: Path, format: str, size: int) -> None:
-    asyncio.run(images.create(tmp_path / "big", format, size))
-    assert inspect(tmp_path / "big", format).virtual_size == size
-
-
-@pytest.mark.parametrize(
-    ("format", "size"),
-    [("vhd", 2041 * GiB), ("vhdx", 65 * TiB), ("raw", 1000), ("vhd", 5 * MiB + 512), ("vhdx", MiB), ("qcow2", 0),
-     ("raw", -512), ("qcow2", 64 * TiB + 512), ("vmdk", GiB), ("vpc", GiB)],
-)  # fmt: skip
-def test_sizes_that_no_such_disk_has_are_refused(tmp_path: Path, format: str, size: int) -> None:
-    with pytest.raises(BadInput):
-        asyncio.run(images.create(tmp_path / "disk", format, size))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_an_existing_file_is_never_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "disk"
-    path.write_text("precious")
-    with pytest.raises(Conflict):
-        asyncio.run(images.create(path, "qcow2", GiB))
-    assert path.read_text() == "precious"
-
-
-def test_a_file_that_appears_while_the_image_is_made_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "disk"
-
-    async def slower(*arguments: str, keep: tuple[int, ...]) -> Outcome:
-        path.write_text("precious")
-        return Outcome(0, "", "")
-
-    monkeypatch.setattr(images, "qemu_img", slower)
-    with pytest.raises(Conflict):
-        asyncio.run(images.create(path, "qcow2", GiB))
-    assert path.read_text() == "precious"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_two_creations_of_one_image_make_one(tmp_path: Path) -> None:
-    async def both() -> list[BaseException | None]:
-        tasks = [images.create(tmp_path / "disk", "qcow2", GiB) for _ in range(2)]
-        return await asyncio.gather(*tasks, return_exceptions=True)
-
-    results = asyncio.run(both())
-    assert results.count(None) == 1
-    assert [type(r) for r in results if r is not None] == [Conflict]
-    assert inspect(tmp_path / "disk", "qcow2").virtual_size == GiB
-
-
-def test_missing_folder_and_unwritable_folder(tmp_path: Path) -> None:
-    with pytest.raises(NotFound):
-        asyncio.run(images.create(tmp_path / "no" / "disk", "qcow2", GiB))
-    if os.geteuid() == 0:
-        return  # root writes everywhere
-    tmp_path.chmod(0o500)
-    with pytest.raises(NotAllowed):
-        asyncio.run(images.create(tmp_path / "disk", "qcow2", GiB))
-
-
-def test_a_fixed_disk_needs_its_space_first(tmp_path: Path) -> None:
-    size = (space.free_bytes(tmp_path) // GiB + 1) * GiB
-    if size > 60 * TiB:
-        pytest.skip("a disk this large cannot be filled by a format's largest image")
-    with pytest.raises(HostLacks) as caught:
-        asyncio.run(images.create(tmp_path / "disk", "raw", size, fixed=True))
-    assert "free" in caught.value.message
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(*arguments: str, keep: tuple[int, ...]) -> Outcome:
-        (tmp_path / ".disk.part").write_bytes(b"half")
-        return Outcome(1, "", f"qemu-img: {arguments[-2]}: No space left on device")
-
-    monkeypatch.setattr(images, "qemu_img", full)
-    with pytest.raises(HostLacks):
-        asyncio.run(images.create(tmp_path / "disk", "raw", MiB))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_what_a_killed_creation_left_is_used_again(tmp_path: Path) -> None:
-    program = (
-        "import asyncio, os, signal, sys; from pathlib import Path; from kiban.adapters.disk import images\n"
-        "images._finish = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "asyncio.run(images.create(Path(sys.argv[1]), 'qcow2', 1 << 30))\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "disk")], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert [p.name for p in tmp_path.iterdir()] == [".disk.part"]
-    asyncio.run(images.create(tmp_path / "disk", "vhdx", GiB))
-    assert [p.name for p in tmp_path.iterdir()] == ["disk"]
-    assert inspect(tmp_path / "disk", "vhdx").virtual_size == GiB
-
-
-def test_cancelling_a_creation_leaves_nothing(tmp_path: Path) -> None:
-    async def cancelled() -> None:
-        task = asyncio.create_task(images.create(tmp_path / "disk", "vhdx", 64 * MiB, fixed=True))
-        while not os.listdir(tmp_path):  # noqa: PTH208  (asynchronous code may not use Path)
-            assert not task.done()
-            await asyncio.sleep(0)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-
-    asyncio.run(cancelled())
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_things_that_are_not_files(tmp_path: Path) -> None:
@@ -186,7 +123,7 @@ def test_the_wrong_format_is_refused_naming_the_right_one(tmp_path: Path, real: 
     assert f"format={real}" in error.hint
 
 
-def test_references_to_other_files_are_refused_and_never_opened(tmp_path: Path) -> None:
+def test_references_to_other_files_and_keys_are_refused_and_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "disk"
     for backing in (b"/etc/passwd", b'json:{"driver":"raw"}', b"nbd:127.0.0.1:9", b"\x1b[31m\xff"):
         path.write_bytes(qcow2(backing=backing))
@@ -197,6 +134,9 @@ def test_references_to_other_files_are_refused_and_never_opened(tmp_path: Path) 
     assert refusal(path, "qcow2").reason == "has-backing-file"
     path.write_bytes(qcow2(backing=b"x", backing_size=0))
     assert refusal(path, "qcow2").reason == "has-backing-file"
+    for method in (1, 2):  # AES, LUKS
+        path.write_bytes(qcow2(crypt=method))
+        assert refusal(path, "qcow2").reason == "encrypted-image"
     path.write_bytes(qcow2(incompatible=4))
     assert refusal(path, "qcow2").reason == "has-data-file"
 
@@ -207,11 +147,8 @@ def test_references_that_qemu_img_made_are_refused(tmp_path: Path) -> None:
     run = ["qemu-img", "create", "-q", "-f", "qcow2"]
     subprocess.run([*run, "-b", base, "-F", "raw", tmp_path / "overlay"], check=True)
     subprocess.run([*run, "-o", f"data_file={tmp_path / 'd'}", tmp_path / "outside", "1M"], check=True)
-    secret = ["--object", "secret,id=s,data=x", "-o", "encrypt.format=luks,encrypt.key-secret=s,encrypt.iter-time=10"]
-    subprocess.run([*run, *secret, tmp_path / "secret", "1M"], check=True, stdout=subprocess.DEVNULL)
     assert refusal(tmp_path / "overlay", "qcow2").reason == "has-backing-file"
     assert refusal(tmp_path / "outside", "qcow2").reason == "has-data-file"
-    assert refusal(tmp_path / "secret", "qcow2").reason == "encrypted-image"
 
 
 def test_a_differencing_disk_is_refused_naming_its_parent(tmp_path: Path) -> None:
@@ -268,21 +205,6 @@ def test_a_running_machines_disk_can_be_looked_at(tmp_path: Path) -> None:
         assert inspect(path, "qcow2").virtual_size == GiB
     finally:
         os.kill(int(pid_file.read_text()), signal.SIGTERM)
-
-
-def test_no_parser_runs_away_with_memory(tmp_path: Path) -> None:
-    """prlimit's limits reach the child: a qemu-img that wants more than it may have fails instead of growing."""
-    outcome = asyncio.run(qemu_img("info", "/dev/null", limits=("--as=1000000",)))
-    assert outcome.status != 0
-    assert json.loads(asyncio.run(qemu_img("info", "--output=json", "-f", "raw", __file__)).output)
-
-
-def test_without_qemu_img_the_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(HostLacks) as caught:
-        asyncio.run(images.create(tmp_path / "disk", "qcow2", GiB))
-    assert "qemu-utils" in caught.value.hint
-    assert list(tmp_path.iterdir()) == []
 
 
 SEEDS = [qcow2()[:2048], qcow2(backing=b"/etc/passwd")[:2048], vhd_footer(kind=3) * 2, differencing_vhd("p")]
