@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Sizes: what people write, what they are told."""
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,10 +34,8 @@ def test_nonsense_is_refused_with_a_hint(text: str) -> None:
 
 @given(st.text(max_size=60))
 def test_no_text_does_anything_but_parse_or_bad_input(text: str) -> None:
-    try:
+    with contextlib.suppress(BadInput):
         assert 0 < parse_size(text) <= 1 << 60
-    except BadInput as error:
-        assert len(error.message) < 100
 
 
 @given(st.integers(1, 1 << 20), st.sampled_from("KMGT"))
