@@ -14,7 +14,6 @@ from typing import Literal
 from kiban.model.generations import AdapterKind, BootClass, Bus, Number, PxeProtocol, Video
 
 DiskFormat = Literal["qcow2", "vhdx", "vhd", "raw"]
-ScsiModel = Literal["virtio", "sas"]
 ComKind = Literal["none", "socket", "file"]
 Protocol = Literal["tcp", "udp"]
 
@@ -30,7 +29,6 @@ class Board:
     layout: int  # a key of kiban.adapters.qemu.layout.LAYOUTS
     cpu: str  # QEMU's CPU model, or "" for the accelerator's best
     video: Video
-    scsi: ScsiModel
     firmware_code: str  # path of the UEFI code flash; "" with BIOS
     firmware_code_sha256: str
     firmware_descriptor: str

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
-from kiban.model.machine import ComKind, DiskFormat, Forward, ScsiModel
+from kiban.model.machine import ComKind, DiskFormat, Forward
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,6 @@ class MachineRequest:
     coms: tuple[ComRequest, ...] = ()
     guest: str | None = None  # osinfo short id
     video: Video | None = None
-    scsi: ScsiModel | None = None
     autostart: bool = False
     notes: str = ""
 

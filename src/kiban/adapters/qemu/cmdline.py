@@ -99,6 +99,7 @@ def build(machine: Machine, generation: Generation, host: Host, runtime: Runtime
         _tpm(line, runtime)
     if runtime.incoming:
         line.add("-incoming", "defer")
+        line.add("-S")
     return line
 
 
@@ -161,7 +162,8 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
     order = devices.boot_indexes(machine)
     for disk in machine.disks:
         filename = line.file(runtime.directory / disk.path, "rw")
-        line.add("-blockdev", devices.disk_node(disk, filename))
+        for node in devices.disk_nodes(disk, filename):
+            line.add("-blockdev", node)
         line.add("-device", devices.disk(disk) | order.get(disk.id, {}))
     for dvd in machine.dvds:
         if dvd.medium:
@@ -171,7 +173,9 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
         if machine.floppy.medium:
             filename = line.file(runtime.directory / machine.floppy.medium, "rw")
             line.add("-blockdev", devices.floppy_node(filename))
-        line.add("-device", devices.floppy(machine.floppy) | order.get("floppy0", {}))
+        line.add("-device", devices.floppy(machine.floppy))
+        # the drive's place in the boot order is a property of its controller, which the board makes by itself
+        line.add("-global", f"isa-fdc.bootindexA={order['floppy0']['bootindex']}")
 
 
 def _network(line: CommandLine, machine: Machine, host: Host, runtime: Runtime) -> None:

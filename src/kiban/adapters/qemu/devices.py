@@ -59,9 +59,8 @@ def _port(name: str, address: str) -> Props:
 
 def scsi_controllers(machine: Machine, where: Layout) -> Iterator[Props]:
     """The SCSI controllers, each with room for 64 units."""
-    driver = {"virtio": "virtio-scsi-pci", "sas": "mptsas1068"}[machine.board.scsi]
     for number in controllers_in_use(machine):
-        props = {"driver": driver, "id": f"scsi{number}"}
+        props = {"driver": "virtio-scsi-pci", "id": f"scsi{number}"}
         if machine.generation == 2:
             yield {**props, "bus": f"port-scsi{number}"}
         else:
@@ -74,24 +73,57 @@ def _place(bus: str, slot: int) -> Props:
     return {"bus": f"scsi{slot // SCSI_UNITS}.0", "scsi-id": slot % SCSI_UNITS, "lun": 0}
 
 
-def disk_node(disk: Disk, filename: str) -> Props:
-    """The block node of a disk. The format is named, and no file it refers to is followed."""
-    node: Props = {
-        "node-name": f"{disk.id}-node",
+KEPT_BEHIND: frozenset[DiskFormat] = frozenset({"vhdx", "vhd"})
+"""Formats that QEMU cannot leave open while memory is saved: their image hangs behind a node that can let go of it."""
+
+
+def node(disk: Disk) -> str:
+    """Name of the node that the guest's device uses."""
+    return f"{disk.id}-node"
+
+
+def image(disk: Disk) -> str:
+    """Name of the node that speaks the image's format."""
+    return f"{disk.id}-image" if disk.format in KEPT_BEHIND else node(disk)
+
+
+def empty(disk: Disk) -> str:
+    """Name of the node that stands in for an image that is set aside."""
+    return f"{disk.id}-empty"
+
+
+def image_node(disk: Disk, filename: str) -> Props:
+    """The node that speaks the image's format. The format is named, and no file it refers to is followed."""
+    props: Props = {
+        "node-name": image(disk),
         "driver": DRIVERS[disk.format],
         "discard": "unmap",
-        "file": {"driver": "file", "node-name": f"{disk.id}-file", "filename": filename, "discard": "unmap"},
+        "file": {"driver": "file", "filename": filename, "discard": "unmap"},
     }
-    if disk.format == "qcow2":
-        node["backing"] = None
-    return node
+    return {**props, "backing": None} if disk.format == "qcow2" else props
+
+
+def empty_node(disk: Disk, size: int) -> Props:
+    """A disk of zeros, as long as the image is set aside."""
+    return {"node-name": empty(disk), "driver": "null-co", "size": size, "read-zeroes": True}
+
+
+def pointed_at(disk: Disk, target: str) -> Props:
+    """The node of a disk whose image is kept behind, pointing at `target`."""
+    return {"node-name": node(disk), "driver": "raw", "discard": "unmap", "file": target}
+
+
+def disk_nodes(disk: Disk, filename: str) -> list[Props]:
+    """All nodes of a disk, in the order in which they must be made."""
+    below = image_node(disk, filename)
+    return [below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else [below]
 
 
 def disk(disk: Disk) -> Props:
     """A hard disk on its controller."""
     driver = "ide-hd" if disk.bus == "ide" else "scsi-hd"
     place = _place(disk.bus, disk.slot)
-    return {"driver": driver, "id": disk.id, "drive": f"{disk.id}-node", "serial": disk.id, **place}
+    return {"driver": driver, "id": disk.id, "drive": node(disk), "serial": disk.id, **place}
 
 
 def dvd_node(device_id: str, filename: str) -> Props:

@@ -152,7 +152,8 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
             stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
             argv[1:1] = ["-add-fd", f"fd={descriptor},set={file.number},opaque={file.path.name.replace(',', ',,')}"]
-        output = stack.enter_context(log.open("wb"))
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        stack.callback(os.close, output)
         other = owner.uid != os.geteuid()
         try:
             return subprocess.Popen(

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What this host's QEMU is, and whether its kernel can accelerate it. Asked of QEMU and the kernel, never guessed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kiban.errors import Failed, HostLacks
+
+BINARY = "qemu-system-x86_64"
+SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Qemu:
+    """A QEMU binary. `machines` maps each family's alias to its newest versioned type: pc-q35 to pc-q35-7.2."""
+
+    path: str
+    version: str
+    machines: dict[str, str]
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acceleration:
+    """The accelerator to use, and the evidence in a sentence."""
+
+    name: str
+    why: str
+
+
+def acceleration(modules: Path = Path("/sys/module"), device: Path = Path("/dev/kvm")) -> Acceleration:
+    """KVM when the kernel drives real virtualization hardware and the device opens; TCG otherwise.
+
+    An open /dev/kvm proves nothing: a paravirtual KVM (kvm_pvm) opens too, and then hangs an ordinary guest.
+    """
+    if platform.machine() not in ("x86_64", "amd64"):
+        return Acceleration(name="tcg", why=f"this host is {platform.machine()}, the machines are x86_64")
+    if not any((modules / name).is_dir() for name in ("kvm_intel", "kvm_amd")):
+        return Acceleration(name="tcg", why="the kernel has neither kvm_intel nor kvm_amd loaded")
+    if not os.access(device, os.R_OK | os.W_OK):
+        return Acceleration(name="tcg", why=f"{device} cannot be opened: join the group kvm")
+    return Acceleration(name="kvm", why="hardware virtualization is there")
+
+
+async def qemu(cache: Path) -> Qemu:
+    """This host's QEMU. Asking it takes a good part of a second, so the answer is kept until the binary changes."""
+    path = shutil.which(BINARY)
+    if path is None:
+        raise HostLacks(f"{BINARY} is not installed.", "apt install qemu-system-x86")
+    stat = Path(path).stat()
+    stamp = f"{path}:{stat.st_mtime_ns}:{stat.st_size}"
+    try:
+        kept = json.loads(cache.read_bytes())
+        if kept.pop("stamp") == stamp:
+            return Qemu(**kept | {"devices": tuple(kept["devices"])})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass  # no usable answer was kept: ask again
+    found = await _ask(path)
+    cache.write_text(json.dumps({"stamp": stamp, **asdict(found)}))
+    return found
+
+
+async def _ask(path: str) -> Qemu:
+    commands: list[dict[str, Any]] = [
+        {"execute": "qmp_capabilities"},
+        {"execute": "query-machines"},
+        {"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": False}},
+        {"execute": "quit"},
+    ]
+    process = await asyncio.create_subprocess_exec(
+        path,
+        *("-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            out, err = await process.communicate(b"".join(json.dumps(c).encode() + b"\n" for c in commands))
+    except TimeoutError:
+        process.kill()
+        raise Failed(f"{path} does not answer.", "Run it by hand: qemu-system-x86_64 -version") from None
+    replies = [json.loads(line) for line in out.splitlines()]
+    answers = [r["return"] for r in replies if "return" in r]
+    if process.returncode != 0 or len(answers) < 3:
+        raise Failed(f"{path} does not work: {err.decode(errors='replace').strip()[-300:]}")
+    return Qemu(path=path, version=_version(replies), machines=_newest(answers[1]), devices=_names(answers[2]))
+
+
+def _version(replies: list[dict[str, Any]]) -> str:
+    number = next(r["QMP"]["version"]["qemu"] for r in replies if "QMP" in r)
+    return f"{number['major']}.{number['minor']}.{number['micro']}"
+
+
+def _newest(machines: list[dict[str, Any]]) -> dict[str, str]:
+    # QEMU gives the alias of a family to its newest version: "q35" stands at pc-q35-7.2, "pc" at pc-i440fx-7.2
+    return {m["name"].rpartition("-")[0]: m["name"] for m in machines if m.get("alias") in ("pc", "q35")}
+
+
+def _names(types: list[dict[str, Any]]) -> tuple[str, ...]:
+    return tuple(sorted(t["name"] for t in types))

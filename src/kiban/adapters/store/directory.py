@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine's directory: vm.json, and appearing and disappearing in one step.
+
+<machines>/<id>/vm.json       the definition; replaced by rename, after fsync
+                status.json   what is worth keeping about the last run
+                lock          held by the machine's QEMU for as long as that runs
+                nvram.fd, tpm/, diskN.*, memory.saved
+<machines>/.new-<id>/         a machine being made; renamed to <id> when whole
+<machines>/.gone-<id>/        a machine being removed
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiban.errors import Conflict, Damaged, HostLacks, NotFound
+from kiban.model.machine import VERSION, Machine
+
+NEW, GONE = ".new-", ".gone-"
+MAX_BYTES = 1024 * 1024
+_adapter: TypeAdapter[Machine] = TypeAdapter(Machine)
+
+
+def load(directory: Path) -> Machine:
+    """Read a machine's definition; Damaged, with the place and a hint, when it cannot be understood."""
+    text = _read(directory / "vm.json")
+    hint = f"Restore {directory / 'vm.json'} from a backup, or look at it: nothing has been changed."
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise Damaged(f"{directory / 'vm.json'} is not JSON: {error}.", hint) from None
+    version = data.get("version") if isinstance(data, dict) else None
+    if version != VERSION:
+        raise Damaged(
+            f"{directory / 'vm.json'} is of version {version!r}; this Kiban reads version {VERSION}.",
+            "Use the Kiban that made it, or a newer one.",
+            code="other-version",
+        )
+    try:
+        machine = _adapter.validate_python(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the top"
+        raise Damaged(f"{directory / 'vm.json'} is damaged at {place}: {first['msg']}.", hint) from None
+    if machine.id != directory.name.removeprefix(NEW):
+        raise Damaged(
+            f"{directory} holds the definition of another machine, {machine.id}.",
+            "A copied directory needs an id of its own: give it a new UUID, as its name and in vm.json.",
+            code="copied-machine",
+        )
+    return machine
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise Damaged(f"{path} is missing.", "Restore it from a backup, or remove the directory.") from None
+    except OSError as error:
+        raise Damaged(f"{path} cannot be read: {error.strerror}.", "Look at its owner and mode.") from None
+    if len(text) > MAX_BYTES:
+        raise Damaged(f"{path} is larger than a definition can be.", "Restore it from a backup.")
+    return text
+
+
+def save(directory: Path, machine: Machine) -> None:
+    """Write a machine's definition: the old one or the new one is there at any moment, even after a power cut."""
+    text = _adapter.dump_json(machine, indent=2) + b"\n"
+    write_atomically(directory / "vm.json", text)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace a small file as a whole; HostLacks when the disk is full, with the old content intact."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "wb", opener=_private) as file:  # noqa: PTH123  # Path.open takes no opener
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_directory(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h") from error
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make a rename in `directory` last."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_status(directory: Path) -> dict[str, Any]:
+    """What was kept about the last run; empty when there is nothing usable."""
+    try:
+        status = json.loads(_read(directory / "status.json"))
+    except (Damaged, ValueError):
+        return {}
+    return status if isinstance(status, dict) else {}
+
+
+def write_status(directory: Path, status: dict[str, Any]) -> None:
+    """Keep something about the last run."""
+    write_atomically(directory / "status.json", json.dumps(status).encode())
+
+
+def scan(machines: Path) -> Iterator[Path]:
+    """The directories of all machines."""
+    for entry in sorted(machines.iterdir()) if machines.is_dir() else ():
+        if entry.is_dir() and _is_id(entry.name):
+            yield entry
+
+
+def _is_id(name: str) -> bool:
+    try:
+        return str(UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def stage(machines: Path, machine_id: str) -> Path:
+    """A directory in which to make a machine that nobody sees yet."""
+    directory = machines / f"{NEW}{machine_id}"
+    try:
+        directory.mkdir()
+        directory.chmod(machines.stat().st_mode & 0o711)
+    except OSError as error:
+        raise HostLacks(f"Cannot make {directory}: {error.strerror}.", "Look at the free space: df -h") from error
+    return directory
+
+
+def publish(staged: Path) -> Path:
+    """Let a finished machine appear."""
+    final = staged.with_name(staged.name.removeprefix(NEW))
+    if final.exists():
+        raise Conflict(f"{final} exists already.")
+    staged.rename(final)
+    sync_directory(final.parent)
+    return final
+
+
+def remove(directory: Path) -> None:
+    """Make a machine disappear in one step, then delete what is in its directory."""
+    gone = directory.with_name(f"{GONE}{directory.name}")
+    try:
+        directory.rename(gone)
+    except FileNotFoundError:
+        raise NotFound(f"{directory} is gone already.") from None
+    sync_directory(gone.parent)
+    shutil.rmtree(gone, ignore_errors=True)
+
+
+def sweep(machines: Path) -> list[Path]:
+    """Delete what a killed service left half made or half removed; returns it."""
+    left = [e for e in machines.iterdir() if e.name.startswith((NEW, GONE))] if machines.is_dir() else []
+    for entry in left:
+        shutil.rmtree(entry, ignore_errors=True)
+    return left

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine's devices: add, remove, and change media, running or off."""
+
+from __future__ import annotations
+
+from kiban.engine import hotplug, view
+from kiban.engine.host import Host
+from kiban.engine.view import MachineView
+from kiban.model.requests import DiskRequest, NicRequest
+
+
+async def add_disk(host: Host, name: str, request: DiskRequest) -> MachineView:
+    """Add a disk."""
+    handle = host.find(name)
+    await hotplug.add_disk(handle, request)
+    return view.of(handle)
+
+
+async def add_nic(host: Host, name: str, request: NicRequest) -> MachineView:
+    """Add a network adapter."""
+    handle = host.find(name)
+    await hotplug.add_nic(handle, request)
+    return view.of(handle)
+
+
+async def add_dvd(host: Host, name: str, iso: str) -> MachineView:
+    """Add a DVD drive."""
+    handle = host.find(name)
+    await hotplug.add_dvd(handle, iso)
+    return view.of(handle)
+
+
+async def remove_device(host: Host, name: str, device_id: str) -> MachineView:
+    """Take a device out. The image of a disk that Kiban made is kept in the machine's directory."""
+    handle = host.find(name)
+    await hotplug.remove_device(handle, device_id)
+    return view.of(handle)
+
+
+async def insert(host: Host, name: str, device_id: str, iso: str) -> MachineView:
+    """Put an ISO into a DVD drive."""
+    handle = host.find(name)
+    await hotplug.insert(handle, device_id, iso)
+    return view.of(handle)
+
+
+async def eject(host: Host, name: str, device_id: str) -> MachineView:
+    """Take the ISO out of a DVD drive."""
+    return await insert(host, name, device_id, "")

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Name of a command to its function, who may ask for it, and whether it is long work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from kiban.commands import devices, doctor, life, machines, screen
+
+Permission = Literal["read", "operate", "manage"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """A thing a person can ask for. A job's function takes `progress` and may take long."""
+
+    name: str
+    function: Callable[..., Any]
+    permission: Permission
+    job: bool
+
+
+COMMANDS: dict[str, Command] = {
+    c.name: c
+    for c in (
+        Command("machines.list", machines.list_all, "read", False),
+        Command("machines.info", machines.info, "read", False),
+        Command("machines.create", machines.create, "manage", True),
+        Command("machines.edit", machines.edit, "manage", False),
+        Command("machines.rename", machines.rename, "manage", False),
+        Command("machines.remove", machines.remove, "manage", False),
+        Command("machines.discard", machines.discard, "operate", False),
+        Command("life.start", life.start, "operate", True),
+        Command("life.shut_down", life.shut_down, "operate", True),
+        Command("life.turn_off", life.turn_off, "operate", False),
+        Command("life.restart", life.restart, "operate", True),
+        Command("life.reset", life.reset, "operate", False),
+        Command("life.pause", life.pause, "operate", False),
+        Command("life.resume", life.resume, "operate", False),
+        Command("life.save", life.save, "operate", True),
+        Command("devices.add_disk", devices.add_disk, "manage", False),
+        Command("devices.add_nic", devices.add_nic, "manage", False),
+        Command("devices.add_dvd", devices.add_dvd, "manage", False),
+        Command("devices.remove_device", devices.remove_device, "manage", False),
+        Command("devices.insert", devices.insert, "operate", False),
+        Command("devices.eject", devices.eject, "operate", False),
+        Command("screen.screenshot", screen.screenshot, "read", False),
+        Command("screen.type_text", screen.type_text, "operate", False),
+        Command("screen.press", screen.press, "operate", False),
+        Command("doctor.report", doctor.report, "read", False),
+    )
+}

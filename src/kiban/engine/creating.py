@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Making a machine: everything is checked first, made in a directory that nobody sees, and appears in one step."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shutil
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+from kiban.adapters.disk import copying, images, media
+from kiban.adapters.firmware import descriptors
+from kiban.adapters.net import bootfolder, httpboot
+from kiban.adapters.store import directory as store
+from kiban.engine import netboot, nvram, profiles, tpm
+from kiban.engine.handle import Handle
+from kiban.engine.host import Host
+from kiban.engine.progress import Progress, quiet
+from kiban.errors import BadInput
+from kiban.model import contract
+from kiban.model.generations import Generation, generation
+from kiban.model.machine import Board, Machine, Nic
+from kiban.model.requests import DiskRequest, MachineRequest
+
+LAYOUT = 1  # of new machines
+
+
+async def create(host: Host, request: MachineRequest, progress: Progress = quiet) -> Handle:
+    """Make the machine that `request` asks for; on any failure, or Ctrl-C, nothing of it is left."""
+    contract.check_name(request.name)
+    gen = generation(request.generation)
+    request = await profiles.fill_in(request)
+    await check_media(request)
+    board, vars_template = await _board(host, gen, request)
+    machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
+    machine = with_ports(machine)
+    async with host.naming:
+        host.check_free(machine.name)
+        staged = store.stage(host.paths.machines, machine.id)
+        try:
+            await _fill(host, staged, machine, request, vars_template, progress)
+            handle = host.load(store.publish(staged))
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
+    handle.tell("created")
+    return handle
+
+
+def fresh() -> contract.Fresh:
+    """What makes one machine different from the next."""
+    return contract.Fresh(
+        id=str(uuid4()),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        # QEMU's own prefix, locally administered
+        mac=lambda: "52:54:00:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3)),
+        secret=httpboot.new_secret,
+    )
+
+
+async def check_media(request: MachineRequest) -> None:
+    """Every file that the request names is there and is what it is said to be."""
+    for medium in request.dvds:
+        if medium:
+            await asyncio.to_thread(media.check_iso, Path(medium))
+    if request.floppy:
+        media.check_floppy(Path(request.floppy))
+    for disk in request.disks:
+        await check_disk(disk)
+    for nic in request.nics or ():
+        if nic.boot:
+            bootfolder.check_file(bootfolder.check_folder(Path(nic.boot.folder)), nic.boot.file)
+
+
+async def check_disk(disk: DiskRequest) -> None:
+    """An existing image is inspected as the format it is said to have."""
+    if disk.path is None or disk.format is None:
+        return
+    if not Path(disk.path).is_absolute():
+        raise BadInput(f"{disk.path} is not an absolute path.", "Say where it is from the root on.")
+    await images.inspect(Path(disk.path), disk.format)
+
+
+def with_ports(machine: Machine) -> Machine:
+    """Give each HTTP boot folder its port; the firmware's entry will name it, so it is chosen once."""
+    return replace(machine, nics=tuple(_with_port(nic) for nic in machine.nics))
+
+
+def _with_port(nic: Nic) -> Nic:
+    if nic.boot is None or nic.boot.protocol != "http" or nic.boot.port:
+        return nic
+    return replace(nic, boot=replace(nic.boot, port=netboot.choose_port()))
+
+
+async def _board(host: Host, gen: Generation, request: MachineRequest) -> tuple[Board, Path | None]:
+    qemu = await host.qemu()
+    machine_type = qemu.machines[gen.machine_family]
+    code, digest, descriptor, template = "", "", "", None
+    if gen.firmware == "uefi":
+        build = await asyncio.to_thread(descriptors.find_uefi, machine_type, secure_boot=True)
+        code, digest, descriptor = str(build.code), build.code_sha256, str(build.descriptor)
+        template = build.vars_template
+    board = Board(
+        machine_type=machine_type,
+        layout=LAYOUT,
+        cpu="",
+        video=contract.check_video(gen, request.video),
+        firmware_code=code,
+        firmware_code_sha256=digest,
+        firmware_descriptor=descriptor,
+    )
+    return board, template
+
+
+async def _fill(
+    host: Host, staged: Path, machine: Machine, request: MachineRequest, template: Path | None, progress: Progress
+) -> None:
+    for number, disk in enumerate(request.disks):
+        progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
+        await make_disk(staged, machine, number, disk)
+    if machine.uefi and template:
+        await asyncio.to_thread(nvram.create, staged, machine, machine.uefi, template)
+    if machine.tpm:
+        progress(0.9, "making the TPM")
+        await tpm.make(staged, host.account())
+    store.save(staged, machine)
+    progress(1.0, "made")
+
+
+async def make_disk(directory: Path, machine: Machine, number: int, request: DiskRequest) -> None:
+    """Make the image of a new disk, or a private copy of an existing one, in the machine's directory."""
+    disk = machine.disks[number]
+    if request.size is not None:
+        await images.create(directory / disk.path, disk.format, request.size)
+    elif request.copy and request.path:
+        await copying.copy(Path(request.path), directory / disk.path)

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Editing, renaming and removing a machine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from kiban.adapters.disk import media
+from kiban.adapters.firmware import varstore
+from kiban.adapters.store import directory as store
+from kiban.engine import hotplug, nvram, profiles, tpm
+from kiban.engine.handle import Handle
+from kiban.engine.host import Host
+from kiban.model import contract, edit
+from kiban.model.machine import Machine, Uefi
+from kiban.model.requests import Changes
+
+
+async def change(host: Host, handle: Handle, changes: Changes) -> None:
+    """Apply changes; those that a running guest would notice want the machine off."""
+    async with handle.lock:
+        handle.check("edit offline" if edit.wants_off(changes) else "edit")
+        if changes.guest:
+            await profiles.check_suits(changes.guest, handle.machine.generation)
+        if changes.floppy:
+            media.check_floppy(Path(changes.floppy))
+        machine = edit.apply(handle.machine, changes)
+        if edit.wants_off(changes):
+            await asyncio.to_thread(_firmware, handle.directory, handle.machine, machine)
+            if machine.tpm and not handle.machine.tpm:
+                await tpm.make(handle.directory, host.account())
+        elif changes.floppy is not None and handle.alive:
+            await hotplug.change_floppy(handle, changes.floppy)
+        handle.save(machine)
+
+
+def _firmware(directory: Path, before: Machine, after: Machine) -> None:
+    old, new = before.uefi, after.uefi
+    if old is None or new is None:
+        return
+    if old.template != new.template:
+        varstore.set_template(directory / nvram.FILE, template=new.template)
+    if old.secure_boot != new.secure_boot:
+        varstore.set_secure_boot(directory / nvram.FILE, on=new.secure_boot)
+    if before.boot != after.boot or _order_settings(old) != _order_settings(new):
+        nvram.write_order(directory, after, new)
+
+
+def _order_settings(uefi: Uefi) -> tuple[object, ...]:
+    return uefi.pause_after_boot_failure, uefi.pxe_protocol
+
+
+async def rename(host: Host, handle: Handle, name: str) -> None:
+    """Give a machine another name; its directory, named by its id, stays where it is."""
+    contract.check_name(name)
+    async with host.naming, handle.lock:
+        if name != handle.machine.name:
+            host.check_free(name)
+            handle.save(replace(handle.machine, name=name))
+
+
+async def remove(host: Host, handle: Handle) -> None:
+    """Remove a machine that is off, with its directory and the disks in it. Images elsewhere stay."""
+    async with handle.lock:
+        handle.check("remove")
+        await asyncio.to_thread(store.remove, handle.directory)
+        host.forget(handle)
+    handle.tell("removed")

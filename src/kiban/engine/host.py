@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The host: what it offers, all its machines, and the beginning and end of the service's life with them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import shutil
+from importlib.resources import files
+from pathlib import Path
+
+from kiban.adapters.qemu import probe, process
+from kiban.adapters.qemu.cmdline import Host as QemuHost
+from kiban.adapters.store import directory as store
+from kiban.engine import adoption, supervision
+from kiban.engine.events import Bus
+from kiban.engine.handle import Handle
+from kiban.engine.jobs import Jobs
+from kiban.engine.paths import Paths
+from kiban.errors import Conflict, Damaged, KibanError, NotFound
+
+IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
+LEGACY_PXE_ROM = Path(str(files("kiban.adapters.net"))) / "rom" / "legacy_pxe.rom"
+log = logging.getLogger(__name__)
+
+
+class Host:
+    """Everything on this host that belongs to one state directory. Make it with `await Host.open(paths)`."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.events = Bus()
+        self.acceleration = probe.acceleration()
+        self.jobs = Jobs(paths.database, self.events)
+        self.handles: dict[str, Handle] = {}
+        self.naming = asyncio.Lock()  # held while a name is checked and taken
+
+    @classmethod
+    async def open(cls, paths: Paths) -> Host:
+        """Load all machines, take on those that run, and clear away what a killed service left half done."""
+        _make_directories(paths)
+        host = cls(paths)
+        for left in store.sweep(paths.machines):
+            log.info("cleared away %s", left)
+        for directory in store.scan(paths.machines):
+            host.load(directory)
+        await adoption.adopt(list(host.handles.values()))
+        return host
+
+    def load(self, directory: Path) -> Handle:
+        """Take a machine's directory in."""
+        try:
+            machine, problem = store.load(directory), ""
+        except Damaged as error:
+            machine, problem = None, error.message
+        handle = Handle(directory, machine, problem, self.events, self.paths)
+        self.handles[handle.id] = handle
+        return handle
+
+    def forget(self, handle: Handle) -> None:
+        """Drop a machine whose directory is gone."""
+        del self.handles[handle.id]
+
+    def find(self, name: str) -> Handle:
+        """A machine by its name or id; NotFound with close names."""
+        if name in self.handles:
+            return self.handles[name]
+        for handle in self.handles.values():
+            if handle.name == name:
+                return handle
+        raise NotFound(f"There is no machine {name[:80]!r}.", self._alike(name), code="no-such-machine")
+
+    def _alike(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, [h.name for h in self.handles.values()])
+        return f"Did you mean {' or '.join(near)}?" if near else "See all: kiban ls"
+
+    def check_free(self, name: str) -> None:
+        """Conflict when a machine has that name already."""
+        if any(h.name == name for h in self.handles.values()):
+            raise Conflict(f"There is a machine {name} already.", "Choose another name.", code="name-taken")
+
+    async def qemu(self) -> probe.Qemu:
+        """This host's QEMU; HostLacks when there is none."""
+        return await probe.qemu(self.paths.state / "qemu.json")
+
+    def account(self) -> process.Account:
+        """Who QEMU runs as."""
+        return process.account()
+
+    def qemu_host(self) -> QemuHost:
+        """What the command line needs to know of this host."""
+        return QemuHost(
+            qemu=shutil.which(probe.BINARY) or probe.BINARY,
+            accelerator="kvm" if self.acceleration.name == "kvm" else "tcg",
+            legacy_pxe_rom=str(LEGACY_PXE_ROM) if IPXE.exists() else "",
+            ipxe=str(IPXE),
+        )
+
+    async def autostart(self) -> None:
+        """Start the machines that want it; one that cannot start does not hold up the others."""
+        from kiban.engine import life
+
+        for handle in list(self.handles.values()):
+            if handle.definition and handle.definition.autostart and handle.state in ("off", "saved"):
+                try:
+                    await life.start(self, handle)
+                except KibanError as error:
+                    log.warning("autostart of %s: %s", handle.name, error)
+                    handle.tell("trouble", what="autostart", message=error.message)
+
+    async def close(self) -> None:
+        """End the service's life with its machines; they run on."""
+        await self.jobs.close()
+        for handle in self.handles.values():
+            await supervision.leave(handle)
+
+
+def _make_directories(paths: Paths) -> None:
+    # under root QEMU and swtpm run as another user, who has to get through to what is theirs and sees nothing else
+    mode = 0o711 if os.geteuid() == 0 else 0o700
+    for directory in (paths.state, paths.machines, paths.runtime, paths.of_machine("")):
+        directory.mkdir(parents=True, exist_ok=True)
+        directory.chmod(mode)

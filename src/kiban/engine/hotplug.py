@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Adding and removing disks, DVD drives and adapters, and changing media, with the machine off or running.
+
+The definition is written before QEMU is told, and written back if QEMU refuses: a service killed in between leaves a
+device that appears at the next start, never one that the guest uses and nobody knows of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiban.adapters.disk import media
+from kiban.adapters.qemu import devices, process
+from kiban.adapters.qemu.cmdline import Mode
+from kiban.engine import creating, netdev, nvram
+from kiban.engine.handle import Handle
+from kiban.errors import Conflict, KibanError, NotFound, TimedOut
+from kiban.model import contract
+from kiban.model.generations import Bus
+from kiban.model.machine import Disk, Machine
+from kiban.model.requests import DiskRequest, NicRequest
+
+UNPLUG_SECONDS = 30.0
+
+
+async def add_disk(handle: Handle, request: DiskRequest) -> None:
+    """Add a disk; to a running machine on SCSI only."""
+    async with handle.lock:
+        handle.check("edit")
+        await creating.check_disk(request)
+        if handle.alive and request.bus is None:
+            request = replace(request, bus="scsi")
+        machine = contract.add_disk(handle.machine, request)
+        disk = machine.disks[-1]
+        _check_bus(handle, disk.bus, "A disk")
+        await creating.make_disk(handle.directory, machine, len(machine.disks) - 1, request)
+        try:
+            await _commit(handle, machine, disk.id, _plug_disk(handle, disk))
+        except BaseException:
+            if disk.owned:
+                (handle.directory / disk.path).unlink(missing_ok=True)
+            raise
+
+
+async def add_dvd(handle: Handle, medium: str) -> None:
+    """Add a DVD drive, with an ISO in it or (`medium` empty) without."""
+    async with handle.lock:
+        handle.check("edit")
+        if medium:
+            await asyncio.to_thread(media.check_iso, Path(medium))
+        machine = contract.add_dvd(handle.machine, medium)
+        dvd = machine.dvds[-1]
+        _check_bus(handle, dvd.bus, "A DVD drive")
+        await _commit(handle, machine, dvd.id, _plug_dvd(handle, machine, dvd.id))
+
+
+async def add_nic(handle: Handle, request: NicRequest) -> None:
+    """Add a network adapter; to a running machine a synthetic one only."""
+    async with handle.lock:
+        handle.check("edit")
+        machine = creating.with_ports(contract.add_nic(handle.machine, request, creating.fresh()))
+        nic = machine.nics[-1]
+        if handle.alive and nic.kind == "legacy":
+            raise Conflict(
+                f"A legacy adapter cannot be added to {handle.name} while it is {handle.state}.",
+                f"Stop it first, or add a synthetic one: kiban stop {handle.name}",
+            )
+        netdev.check_ports(nic)
+        await _commit(handle, machine, nic.id, _plug_nic(handle, machine, nic.id))
+
+
+async def remove_device(handle: Handle, device_id: str) -> str:
+    """Take a disk, DVD drive or adapter out. Returns where the image of a disk of Kiban's own was put, or ''."""
+    async with handle.lock:
+        handle.check("edit")
+        before = handle.machine
+        machine = contract.remove_device(before, device_id)
+        if handle.alive:
+            await _unplug(handle, device_id)
+        elif machine.uefi:
+            await asyncio.to_thread(nvram.write_order, handle.directory, machine, machine.uefi)
+        handle.save(machine)
+        return _put_away(handle.directory, [d for d in before.disks if d.id == device_id])
+
+
+async def insert(handle: Handle, device_id: str, medium: str) -> None:
+    """Put another ISO into a DVD drive; an empty `medium` ejects."""
+    async with handle.lock:
+        handle.check("edit")
+        machine = contract.insert(handle.machine, device_id, medium)
+        if medium:
+            await asyncio.to_thread(media.check_iso, Path(medium))
+        if handle.alive:
+            await _change_medium(handle, device_id, medium)
+        handle.save(machine)
+
+
+async def change_floppy(handle: Handle, medium: str) -> None:
+    """Change the floppy of a running machine; the caller holds the lock and writes the definition."""
+    await _take_out(handle, "floppy0")
+    if medium:
+        filename = await _hand_over(handle, Path(medium), "rw")
+        await handle.live.run("blockdev-add", devices.floppy_node(filename))
+        await _put_in(handle, "floppy0")
+
+
+def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
+    if handle.alive and bus == "ide":
+        raise Conflict(
+            f"{what} cannot be added to IDE while {handle.name} is {handle.state}: IDE has no hot-plug.",
+            f"Put a disk on SCSI (bus=scsi), or stop the machine first: kiban stop {handle.name}",
+        )
+
+
+async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Awaitable[None]) -> None:
+    """Make `machine` the definition and, if it runs, plug the new device in; all or nothing."""
+    before = handle.machine
+    if machine.uefi:
+        machine = replace(machine, boot=(*machine.boot, device_id))
+        if not handle.alive:
+            await asyncio.to_thread(nvram.write_order, handle.directory, machine, machine.uefi)
+    handle.save(machine)
+    try:
+        await plug
+    except BaseException:
+        handle.save(before)
+        raise
+
+
+async def _hand_over(handle: Handle, path: Path, mode: Mode) -> str:
+    descriptor = process.open_file(path, mode)
+    try:
+        return await handle.live.add_file(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _plug_disk(handle: Handle, disk: Disk) -> None:
+    if not handle.alive:
+        return
+    filename = await _hand_over(handle, handle.directory / disk.path, "rw")
+    made: list[str] = []
+    try:
+        for node in devices.disk_nodes(disk, filename):
+            await handle.live.run("blockdev-add", node)
+            made.append(node["node-name"])
+        await handle.live.run("device_add", devices.disk(disk))
+    except KibanError:
+        await _drop_nodes(handle, made)
+        raise
+
+
+async def _plug_dvd(handle: Handle, machine: Machine, device_id: str) -> None:
+    if not handle.alive:
+        return
+    dvd = next(d for d in machine.dvds if d.id == device_id)
+    if dvd.medium:
+        filename = await _hand_over(handle, Path(dvd.medium), "ro")
+        await handle.live.run("blockdev-add", devices.dvd_node(dvd.id, filename))
+    try:
+        await handle.live.run("device_add", devices.dvd(dvd))
+    except KibanError:
+        await _drop_nodes(handle, [f"{dvd.id}-node"] if dvd.medium else [])
+        raise
+
+
+async def _plug_nic(handle: Handle, machine: Machine, device_id: str) -> None:
+    if not handle.alive:
+        return
+    nic = next(n for n in machine.nics if n.id == device_id)
+    props = netdev.of(nic)
+    if props:
+        await handle.live.run("netdev_add", {**props, "id": f"net-{nic.id}"})
+    try:
+        await handle.live.run("device_add", devices.nic(machine, nic, rom=""))
+    except KibanError:
+        if props:
+            await handle.live.run("netdev_del", {"id": f"net-{nic.id}"})
+        raise
+
+
+async def _unplug(handle: Handle, device_id: str) -> None:
+    gone = handle.expect_deleted(device_id)
+    await handle.live.run("device_del", {"id": device_id})
+    try:
+        async with asyncio.timeout(UNPLUG_SECONDS):
+            await gone.wait()
+    except TimeoutError:
+        raise TimedOut(
+            f"The guest of {handle.name} did not let go of {device_id} within {UNPLUG_SECONDS:.0f} s.",
+            f"Stop the machine and remove the device then: kiban stop {handle.name}",
+        ) from None
+    machine = handle.machine
+    if any(n.id == device_id and n.network != "none" for n in machine.nics):
+        await handle.live.run("netdev_del", {"id": f"net-{device_id}"})
+    await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in _names(d)])
+    await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
+
+
+def _names(disk: Disk) -> list[str]:
+    return [node["node-name"] for node in devices.disk_nodes(disk, "")]
+
+
+async def _drop_nodes(handle: Handle, names: list[str]) -> None:
+    for name in reversed(names):
+        await handle.live.run("blockdev-del", {"node-name": name})
+
+
+async def _change_medium(handle: Handle, device_id: str, medium: str) -> None:
+    if device_id not in [d.id for d in handle.machine.dvds]:
+        raise NotFound(f"{handle.name} has no DVD drive {device_id}.")
+    await _take_out(handle, device_id)
+    if medium:
+        filename = await _hand_over(handle, Path(medium), "ro")
+        await handle.live.run("blockdev-add", devices.dvd_node(device_id, filename))
+        await _put_in(handle, device_id)
+
+
+async def _take_out(handle: Handle, device_id: str) -> None:
+    # force: a guest that has locked the door is overruled, as by the hole in a real drive
+    await handle.live.run("blockdev-open-tray", {"id": device_id, "force": True})
+    nodes = await handle.live.run("query-named-block-nodes", {"flat": True})
+    if any(n["node-name"] == f"{device_id}-node" for n in nodes):
+        await handle.live.run("blockdev-remove-medium", {"id": device_id})
+        await handle.live.run("blockdev-del", {"node-name": f"{device_id}-node"})
+
+
+async def _put_in(handle: Handle, device_id: str) -> None:
+    await handle.live.run("blockdev-insert-medium", {"id": device_id, "node-name": f"{device_id}-node"})
+    await handle.live.run("blockdev-close-tray", {"id": device_id})
+
+
+def _put_away(directory: Path, disks: list[Disk]) -> str:
+    """Keep the image of a removed disk under a name that no new disk will take."""
+    for disk in disks:
+        if disk.owned:
+            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+            kept = directory / f"removed-{stamp}-{Path(disk.path).name}"
+            (directory / disk.path).rename(kept)
+            return str(kept)
+    return ""

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Starting a machine's QEMU: lock, sockets, helpers, process, monitor, in that order.
+
+Killing the service between any two steps leaves either no QEMU or one that holds the machine's lock and listens at the
+known socket, which is all that adoption needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from kiban.adapters.qemu import cmdline, process
+from kiban.engine import netboot, netdev, supervision, tpm
+from kiban.engine.handle import Handle
+from kiban.engine.host import Host
+from kiban.errors import Conflict, HostLacks
+from kiban.model.generations import generation
+from kiban.model.machine import Machine
+from kiban.model.units import format_size
+
+
+async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
+    """Start the QEMU of a machine that is off and take it on.
+
+    Args:
+        host: where.
+        handle: which.
+        incoming: let it wait for a saved memory instead of booting.
+    """
+    machine = handle.machine
+    owner = host.account()
+    check_memory(machine)
+    for nic in machine.nics:
+        netdev.check_ports(nic)
+    with contextlib.ExitStack() as stack:
+        try:
+            lock = stack.enter_context(process.locked(handle.directory / "lock"))
+        except Conflict:
+            raise Conflict(
+                f"{machine.name} is running already, started by somebody else.",
+                "A service with the same state directory started it: kiban ls",
+                code="is-running",
+            ) from None
+        _make_runtime(handle.runtime, owner)
+        swtpm: subprocess.Popen[bytes] | None = None
+        try:
+            sockets = _listen(stack, handle, owner)
+            tpm_socket: Path | str = ""
+            if machine.tpm:
+                tpm_socket, swtpm = tpm.start(handle, owner)
+            await netboot.serve(handle)
+            runtime = cmdline.Runtime(
+                directory=handle.directory,
+                qmp_fd=sockets["qmp"].fileno(),
+                agent_fd=sockets["agent"].fileno(),
+                com_fds={n: sockets[f"com{n}"].fileno() for n in (1, 2) if f"com{n}" in sockets},
+                tpm_socket=str(tpm_socket),
+                netdevs={nic.id: netdev.of(nic) for nic in machine.nics if nic.network != "none"},
+                incoming=incoming,
+            )
+            line = cmdline.build(machine, generation(machine.generation), host.qemu_host(), runtime)
+            inherit = [lock, *(s.fileno() for s in sockets.values())]
+            child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
+            await supervision.take_on(handle, child.pid, child)
+        except BaseException:
+            if swtpm:
+                swtpm.terminate()
+                swtpm.wait()
+            await supervision.clear(handle)
+            raise
+    handle.accelerator = host.acceleration.name
+
+
+def check_memory(machine: Machine) -> None:
+    """HostLacks when the host has not enough free memory for the machine."""
+    free = psutil.virtual_memory().available + psutil.swap_memory().free
+    if machine.memory > free:
+        raise HostLacks(
+            f"{machine.name} wants {format_size(machine.memory)} of memory and {format_size(free)} are free.",
+            f"Stop another machine, or give it less: kiban set {machine.name} --memory 512M",
+            code="no-memory",
+        )
+
+
+def _make_runtime(directory: Path, owner: process.Account) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    if owner.uid != os.geteuid():
+        os.chown(directory, owner.uid, owner.gid)
+
+
+def _listen(stack: contextlib.ExitStack, handle: Handle, owner: process.Account) -> dict[str, socket.socket]:
+    places = {"qmp": handle.runtime / "qmp.sock", "agent": handle.runtime / "agent.sock"}
+    for com in handle.machine.coms:
+        if com.kind == "socket":
+            places[f"com{com.number}"] = Path(com.path) if com.path else handle.runtime / f"com{com.number}.sock"
+    return {name: stack.enter_context(process.listen(place, owner)) for name, place in places.items()}
+
+
+async def wait_gone(handle: Handle, timeout: float) -> bool:
+    """Whether the machine's QEMU ended within `timeout` seconds."""
+    try:
+        async with asyncio.timeout(timeout):
+            await supervision.until_off(handle)
+    except TimeoutError:
+        return False
+    return True

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The life of a machine: start, shut down, turn off, restart, reset, pause, resume."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from kiban.engine import saving, supervision
+from kiban.engine.handle import Handle
+from kiban.engine.launch import launch, wait_gone
+from kiban.engine.progress import Progress, quiet
+from kiban.errors import KibanError, TimedOut
+
+if TYPE_CHECKING:
+    from kiban.engine.host import Host  # a host loads its machines and starts some of them: the other way round
+
+
+async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
+    """Start a machine, or restore a saved one. Returns when QEMU runs; the guest's boot goes on."""
+    async with handle.lock:
+        handle.check("start")
+        before, handle.warnings = handle.state, []
+        handle.enter("starting")
+        try:
+            await launch(host, handle, incoming=before == "saved")
+            if before == "saved":
+                await saving.restore(handle, progress)
+        except BaseException as error:
+            await asyncio.shield(supervision.end(handle))
+            handle.state = before
+            handle.tell("state", state=before)
+            if isinstance(error, KibanError) and before == "off":
+                handle.keep_reason(f"it did not start: {error.message}")
+            raise
+        handle.enter("running")
+
+
+async def shut_down(handle: Handle, timeout: float, progress: Progress = quiet) -> None:
+    """Press the power button and wait up to `timeout` seconds for the guest to turn itself off.
+
+    TimedOut leaves the machine running: a guest that is asked, and takes its time, is not to lose its data.
+    """
+    async with handle.lock:
+        handle.check("shut down")
+        await handle.live.run("system_powerdown")
+        handle.enter("stopping")
+    progress(0.0, "waiting for the guest to shut down")
+    try:
+        gone = await wait_gone(handle, timeout)
+    except asyncio.CancelledError:
+        _still_running(handle)
+        raise
+    if not gone:
+        _still_running(handle)
+        raise TimedOut(
+            f"{handle.name} did not shut down within {timeout:.0f} s.",
+            f"Its guest may not listen to the power button. Turn it off: kiban stop --force {handle.name}",
+        )
+
+
+def _still_running(handle: Handle) -> None:
+    if handle.state == "stopping":
+        handle.enter("running")
+
+
+async def turn_off(handle: Handle) -> None:
+    """Cut the power."""
+    handle.check("turn off")
+    # not under the lock: somebody who waits for a guest, or a start that hangs, must not keep this from working
+    await supervision.end(handle)
+
+
+async def restart(host: Host, handle: Handle, timeout: float, progress: Progress = quiet) -> None:
+    """Shut down and start again, so that changes which wait for the next start take hold."""
+    await shut_down(handle, timeout, progress)
+    await start(host, handle, progress)
+
+
+async def reset(handle: Handle) -> None:
+    """Press the reset button."""
+    async with handle.lock:
+        handle.check("reset")
+        await handle.live.run("system_reset")
+        if handle.state == "paused":
+            await handle.live.run("cont")
+            handle.enter("running")
+
+
+async def pause(handle: Handle) -> None:
+    """Stop the processors; memory stays where it is."""
+    async with handle.lock:
+        handle.check("pause")
+        await handle.live.run("stop")
+        handle.enter("paused")
+
+
+async def resume(handle: Handle) -> None:
+    """Let the processors go on."""
+    async with handle.lock:
+        handle.check("resume")
+        await handle.live.run("cont")
+        handle.enter("running")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A generation 2 machine's NVRAM: keys and boot order, written while it is off, read at any time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from kiban.adapters.firmware import bootorder, varstore
+from kiban.adapters.firmware.bootorder import BootDevice, BootEntry
+from kiban.adapters.qemu.layout import layout, root_port
+from kiban.engine import netboot
+from kiban.errors import KibanError
+from kiban.model.generations import GEN2
+from kiban.model.machine import Disk, Dvd, Machine, Uefi
+
+FILE = "nvram.fd"
+
+
+def create(directory: Path, machine: Machine, uefi: Uefi, vars_template: Path) -> None:
+    """Make the store of a new machine: keys by its template, Secure Boot on or off, boot order."""
+    varstore.create_store(vars_template, directory / FILE, template=uefi.template, secure_boot=uefi.secure_boot)
+    write_order(directory, machine, uefi)
+
+
+def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:
+    """Make the machine's boot order the one in NVRAM; entries that the guest made for itself stay."""
+    wanted = {device.id: device for device in devices(machine)}
+    bootorder.write_order(
+        directory / FILE,
+        [wanted[name] for name in machine.boot if name in wanted],
+        pxe_protocol=uefi.pxe_protocol,
+        http_uri=netboot.uri(machine),
+        pause_after_failure=uefi.pause_after_boot_failure,
+    )
+
+
+def entries(directory: Path, machine: Machine) -> list[BootEntry]:
+    """What the firmware would try, in its order, the guest's own entries included; empty when it cannot be read."""
+    try:
+        return bootorder.read_order(directory / FILE, devices(machine))
+    except KibanError:
+        return []
+
+
+def devices(machine: Machine) -> list[BootDevice]:
+    """The devices that the firmware can boot from."""
+    where = layout(machine.generation, machine.board.layout)
+    found = []
+    drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
+    for drive in drives:
+        controller, target = divmod(drive.slot, GEN2.scsi_units)
+        if target <= bootorder.MAX_TARGET:
+            kind: Literal["disk", "dvd"] = "disk" if isinstance(drive, Disk) else "dvd"
+            found.append(BootDevice(id=drive.id, kind=kind, port=root_port(where.scsi[controller]), target=target))
+    for nic in machine.nics:
+        found.append(BootDevice(id=nic.id, kind="nic", port=root_port(where.synthetic[nic.slot]), mac=nic.mac))
+    return found

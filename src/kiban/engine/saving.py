@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Saving a machine's memory to disk, and restoring it.
+
+    running ─► stop ─► set aside ─► write memory.partial ─► fsync, rename to memory.saved ─► quit
+    start   ─► QEMU waits ─► read memory.saved ─► remove it ─► go on
+
+The rename is the moment of truth: before it the machine goes on as if nothing had been, after it the machine is saved.
+memory.saved never exists while the guest runs, so it can never be older than the disks. `kiban.engine.adoption` ends
+what a killed service left between two of these steps.
+
+QEMU refuses to migrate, even to a file, while a VHDX or VHD image is open (it could not reopen it elsewhere). The guest
+is stopped and the image is not needed for its state, so it is set aside: the disk's node is pointed at an empty one,
+and back again should the guest go on after all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from kiban.adapters.qemu import devices, process
+from kiban.adapters.store.directory import sync_directory
+from kiban.engine import supervision
+from kiban.engine.handle import PARTIAL, SAVED, Handle
+from kiban.engine.progress import Progress, quiet
+from kiban.errors import Failed, HostLacks, KibanError
+
+POLL_SECONDS = 0.05
+UNLIMITED = 1 << 40  # bytes per second; QEMU's default of 128 MiB/s is for networks
+
+
+async def save(handle: Handle, progress: Progress = quiet) -> None:
+    """Write the memory to disk and end QEMU; on any failure the machine goes on as it was."""
+    async with handle.lock:
+        handle.check("save")
+        was = handle.state
+        _check_space(handle)
+        try:
+            await handle.live.run("stop")
+            handle.state = "paused"
+            await _set_aside(handle)
+            await _write(handle, progress)
+        except BaseException:
+            await asyncio.shield(undo(handle, go_on=was == "running"))
+            raise
+        (handle.directory / PARTIAL).replace(handle.directory / SAVED)
+        sync_directory(handle.directory)
+        await supervision.end(handle)
+
+
+def _check_space(handle: Handle) -> None:
+    stat = os.statvfs(handle.directory)
+    if stat.f_bavail * stat.f_frsize < handle.machine.memory:
+        raise HostLacks(
+            f"There is not enough space in {handle.directory} for the memory of {handle.name}.",
+            "Make room, or shut the machine down instead: kiban stop " + handle.name,
+            code="no-space",
+        )
+
+
+@contextmanager
+def _opened(path: Path, flags: int) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+async def _write(handle: Handle, progress: Progress) -> None:
+    monitor = handle.live
+    await monitor.run("migrate-set-parameters", {"max-bandwidth": UNLIMITED})
+    with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
+        await monitor.send_file(descriptor, "memory")
+        await monitor.run("migrate", {"uri": "fd:memory"})
+        await _until_moved(handle, progress, "saving memory")
+        await asyncio.to_thread(os.fsync, descriptor)
+
+
+async def _until_moved(handle: Handle, progress: Progress, text: str) -> None:
+    while True:
+        answer: dict[str, Any] = await handle.live.run("query-migrate")
+        status = answer.get("status", "none")
+        if status == "completed":
+            progress(1.0, text)
+            return
+        if status in ("failed", "cancelled"):
+            words = answer.get("error-desc") or process.last_words(handle.directory / "qemu.log") or "no reason given"
+            raise Failed(f"{text.capitalize()} of {handle.name} failed: {words}.")
+        if ram := answer.get("ram"):
+            progress(1 - ram["remaining"] / max(ram["total"], 1), text)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _set_aside(handle: Handle) -> None:
+    for disk in handle.machine.disks:
+        if disk.format in devices.KEPT_BEHIND:
+            size = await _size(handle, devices.node(disk))
+            await handle.live.run("blockdev-add", devices.empty_node(disk, size))
+            await handle.live.run("blockdev-reopen", {"options": [devices.pointed_at(disk, devices.empty(disk))]})
+            await handle.live.run("blockdev-del", {"node-name": devices.image(disk)})
+
+
+async def _size(handle: Handle, node: str) -> int:
+    nodes = await handle.live.run("query-named-block-nodes", {"flat": True})
+    return next(int(n["image"]["virtual-size"]) for n in nodes if n["node-name"] == node)
+
+
+async def undo(handle: Handle, *, go_on: bool) -> None:
+    """Bring back a machine that was not saved after all: its disks, and its processors if it was running."""
+    monitor = handle.live
+    if await monitor.status() not in ("running", "paused"):
+        await _let_go(handle)
+    there = {n["node-name"] for n in await monitor.run("query-named-block-nodes", {"flat": True})}
+    for disk in handle.machine.disks:
+        if disk.format in devices.KEPT_BEHIND and devices.empty(disk) in there:
+            if devices.image(disk) not in there:
+                with _opened(handle.directory / disk.path, os.O_RDWR) as descriptor:
+                    await monitor.run("blockdev-add", devices.image_node(disk, await monitor.add_file(descriptor)))
+            await monitor.run("blockdev-reopen", {"options": [devices.pointed_at(disk, devices.image(disk))]})
+            await monitor.run("blockdev-del", {"node-name": devices.empty(disk)})
+    (handle.directory / PARTIAL).unlink(missing_ok=True)
+    if go_on:
+        await monitor.run("cont")
+    handle.enter("running" if go_on else "paused")
+
+
+async def _let_go(handle: Handle) -> None:
+    try:
+        await handle.live.run("migrate_cancel")
+    except KibanError:
+        return  # it was over already
+    while (await handle.live.run("query-migrate")).get("status") in ("active", "setup", "cancelling", "device"):
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def restore(handle: Handle, progress: Progress = quiet) -> None:
+    """Read the memory back into a QEMU that waits for it, and let the guest go on."""
+    monitor = handle.live
+    with _opened(handle.directory / SAVED, os.O_RDONLY) as descriptor:
+        await monitor.send_file(descriptor, "memory")
+        await monitor.run("migrate-incoming", {"uri": "fd:memory"})
+        await _until_moved(handle, progress, "restoring memory")
+    # from here on the guest may write to its disks, so its memory must not be found again
+    (handle.directory / SAVED).unlink()
+    sync_directory(handle.directory)
+    await monitor.run("cont")
+
+
+async def discard(handle: Handle) -> None:
+    """Give the saved memory up, as pulling the plug would."""
+    async with handle.lock:
+        handle.check("discard")
+        (handle.directory / SAVED).unlink(missing_ok=True)
+        handle.keep_reason("its saved memory was given up")
+        handle.enter("off")

@@ -1,0 +1,326 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The generation contract: from what a person asks for to a machine, or a refusal that says what to do instead.
+
+Pure functions. Each device kind has one function that checks a request against the generation and gives it an id and a
+slot; making a machine and adding to one both go through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kiban.errors import BadInput, Conflict, NotFound, NotInGeneration
+from kiban.model import bootorder
+from kiban.model.generations import Bus, Generation, Video, generation
+from kiban.model.machine import (
+    VERSION,
+    Board,
+    Com,
+    Disk,
+    DiskFormat,
+    Dvd,
+    Floppy,
+    Machine,
+    NetBoot,
+    Nic,
+    Uefi,
+)
+from kiban.model.requests import ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.units import format_size
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+DEFAULT_CPUS = 1
+DEFAULT_MEMORY = 1024**3
+DEFAULT_TEMPLATE = "microsoft-uefi-ca"
+SUFFIX: dict[DiskFormat, str] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vhd", "raw": "img"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fresh:
+    """What makes one machine different from the next, passed in so that this module stays pure."""
+
+    id: str
+    created: str
+    mac: Callable[[], str]
+    secret: Callable[[], str]
+
+
+def check_name(name: str) -> str:
+    """A name is safe in paths, command lines and host names; BadInput otherwise."""
+    if not NAME.fullmatch(name):
+        raise BadInput(
+            f"{name[:80]!r} cannot be a machine's name.",
+            "Use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 63.",
+            code="bad-name",
+        )
+    return name
+
+
+def make(request: MachineRequest, board: Board, fresh: Fresh) -> Machine:
+    """The machine that `request` asks for, or NotInGeneration / BadInput."""
+    gen = generation(request.generation)
+    machine = Machine(
+        version=VERSION,
+        id=fresh.id,
+        name=check_name(request.name),
+        generation=gen.number,
+        created=fresh.created,
+        cpus=check_cpus(gen, DEFAULT_CPUS if request.cpus is None else request.cpus),
+        memory=check_memory(gen, DEFAULT_MEMORY if request.memory is None else request.memory),
+        guest=request.guest or "",
+        hyperv=False,
+        board=board,
+        uefi=_uefi(gen, request),
+        tpm=check_tpm(gen, bool(request.tpm)),
+        disks=(),
+        dvds=(),
+        floppy=_floppy(gen, request.floppy),
+        nics=(),
+        coms=check_coms(gen, request.coms),
+        boot=(),
+        autostart=request.autostart,
+        notes=request.notes,
+    )
+    for disk in request.disks:
+        machine = add_disk(machine, disk)
+    for medium in request.dvds:
+        machine = add_dvd(machine, medium)
+    adapters = (NicRequest(),) if request.nics is None else request.nics
+    for adapter in adapters:
+        machine = add_nic(machine, adapter, fresh, wants_boot="nic" in request.boot)
+    return replace(machine, boot=bootorder.resolve(machine, request.boot or gen.boot_classes))
+
+
+def check_cpus(gen: Generation, cpus: int) -> int:
+    """Virtual processors within the generation's limits."""
+    if not 1 <= cpus <= gen.max_cpus:
+        raise BadInput(
+            f"A generation {gen.number} machine has 1 to {gen.max_cpus} virtual processors, not {cpus}.",
+            f"Say --cpus with a number up to {gen.max_cpus}.",
+        )
+    return cpus
+
+
+def check_memory(gen: Generation, memory: int) -> int:
+    """Memory in bytes, within the generation's limits, in whole MiB."""
+    if not gen.min_memory <= memory <= gen.max_memory or memory % 1024**2:
+        raise BadInput(
+            f"A generation {gen.number} machine has {format_size(gen.min_memory)} to {format_size(gen.max_memory)} "
+            f"of memory in whole MiB, not {memory} bytes.",
+            "Say --memory 2G, for example.",
+        )
+    return memory
+
+
+def check_tpm(gen: Generation, wanted: bool) -> bool:
+    """A TPM only where there is UEFI to measure into it."""
+    if wanted and not gen.tpm:
+        raise NotInGeneration(
+            "A generation 1 machine has no TPM: its BIOS cannot use one.", "Use --generation 2, or leave out --tpm."
+        )
+    return wanted
+
+
+def check_video(gen: Generation, video: Video | None) -> Video:
+    """A display adapter that the generation has; its default when none is named."""
+    if video is not None and video not in gen.video:
+        raise NotInGeneration(
+            f"A generation {gen.number} machine has no {video} video.", f"It has: {', '.join(gen.video)}."
+        )
+    return video or gen.video[0]
+
+
+def _uefi(gen: Generation, request: MachineRequest) -> Uefi | None:
+    if gen.firmware == "uefi":
+        return Uefi(
+            secure_boot=request.secure_boot is not False,
+            template=request.template or DEFAULT_TEMPLATE,
+            pause_after_boot_failure=bool(request.pause_after_boot_failure),
+            pxe_protocol=request.pxe_protocol or gen.pxe_protocols[0],
+        )
+    check_no_uefi(
+        secure_boot=request.secure_boot,
+        template=request.template,
+        pause=request.pause_after_boot_failure,
+        pxe_protocol=request.pxe_protocol,
+    )
+    return None
+
+
+def check_no_uefi(
+    *, secure_boot: bool | None, template: str | None, pause: bool | None, pxe_protocol: str | None
+) -> None:
+    """Refuse generation 2's firmware settings on generation 1."""
+    asked = {
+        "Secure Boot": secure_boot,
+        "a Secure Boot template": template,
+        "pause after boot failure": pause,
+        "PXE over IPv6": pxe_protocol == "ipv6",
+    }
+    for what, value in asked.items():
+        if value:
+            raise NotInGeneration(
+                f"A generation 1 machine has no {what.removeprefix('a ')}: its firmware is a BIOS.",
+                "Use --generation 2 for it.",
+            )
+
+
+def _floppy(gen: Generation, medium: str | None) -> Floppy | None:
+    if gen.floppy_drives:
+        return Floppy(medium=medium or "")
+    if medium is not None:
+        raise NotInGeneration(
+            "A generation 2 machine has no floppy drive.",
+            "Use --generation 1, or give the files on an ISO with --dvd.",
+        )
+    return None
+
+
+def check_coms(gen: Generation, requests: tuple[ComRequest, ...]) -> tuple[Com, ...]:
+    """COM ports as asked for; on generation 1 the first leads to the machine's own socket unless said otherwise."""
+    numbers = [r.number for r in requests]
+    if len(set(numbers)) != len(numbers):
+        raise BadInput("A COM port is given twice.", "Say --com1 and --com2 once each.")
+    coms = {r.number: Com(number=r.number, kind=r.kind, path=r.path) for r in requests}
+    if gen.com_ports_built_in and 1 not in coms:
+        coms[1] = Com(number=1, kind="socket", path="")
+    return tuple(coms[number] for number in sorted(coms))
+
+
+def _next_id(prefix: str, taken: list[str]) -> str:
+    return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)
+
+
+def _free_slot(machine: Machine, gen: Generation, bus: Bus) -> int:
+    drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
+    taken = {drive.slot for drive in drives if drive.bus == bus}
+    size = gen.ide_slots if bus == "ide" else gen.scsi_controllers * gen.scsi_units
+    free = set(range(size)) - taken
+    if free:
+        return min(free)
+    raise Conflict(
+        f"The {bus.upper()} controllers of {machine.name} are full.",
+        "Put it on SCSI: bus=scsi." if bus == "ide" else "Remove a disk or DVD drive first.",
+    )
+
+
+def check_bus(gen: Generation, bus: Bus | None, what: str) -> Bus:
+    """The bus of a drive: the generation's boot bus unless said otherwise."""
+    if bus == "ide" and not gen.ide_slots:
+        raise NotInGeneration(f"A generation 2 machine has no IDE: {what} goes on SCSI.", "Leave out bus=ide.")
+    return bus or gen.boot_bus
+
+
+def add_disk(machine: Machine, request: DiskRequest) -> Machine:
+    """`machine` with one more disk."""
+    gen = generation(machine.generation)
+    if (request.size is None) == (request.path is None):
+        raise BadInput("A disk is either a size or a path.", "Say --disk 20G, or --disk PATH,format=vhdx.")
+    if request.path is not None and request.format is None:
+        raise BadInput(
+            f"The format of {request.path} is not named, and Kiban does not guess: a guest could fake it.",
+            f"Say --disk {request.path},format=qcow2 (or vhdx, vhd, raw).",
+        )
+    bus = check_bus(gen, request.bus, "a disk")
+    name = _next_id("disk", [d.id for d in machine.disks])
+    form = request.format or "qcow2"
+    owned = request.path is None or request.copy
+    disk = Disk(
+        id=name,
+        path=f"{name}.{SUFFIX[form]}" if owned else str(request.path),
+        format=form,
+        bus=bus,
+        slot=_free_slot(machine, gen, bus),
+        owned=owned,
+    )
+    return replace(machine, disks=(*machine.disks, disk))
+
+
+def add_dvd(machine: Machine, medium: str) -> Machine:
+    """`machine` with one more DVD drive; `medium` is the path of an ISO, or empty."""
+    gen = generation(machine.generation)
+    bus = gen.boot_bus
+    dvd = Dvd(
+        id=_next_id("dvd", [d.id for d in machine.dvds]),
+        bus=bus,
+        slot=_free_slot(machine, gen, bus),
+        medium=medium,
+    )
+    return replace(machine, dvds=(*machine.dvds, dvd))
+
+
+def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: bool = False) -> Machine:
+    """`machine` with one more network adapter. `wants_boot`: the boot order names adapters."""
+    gen = generation(machine.generation)
+    boots = wants_boot or request.boot is not None
+    kind = request.kind or (gen.pxe_adapter if boots else "synthetic")
+    if kind == "legacy" and not gen.legacy_adapters:
+        raise NotInGeneration(
+            "A generation 2 machine has no legacy network adapter: it boots from the network with its synthetic one.",
+            "Leave out kind=legacy.",
+        )
+    if request.boot and kind != gen.pxe_adapter:
+        raise NotInGeneration(
+            f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter.",
+            f"Say kind={gen.pxe_adapter}.",
+        )
+    limit = gen.legacy_adapters if kind == "legacy" else gen.synthetic_adapters
+    taken = {n.slot for n in machine.nics if n.kind == kind}
+    if len(taken) >= limit:
+        raise Conflict(f"{machine.name} has {limit} {kind} adapters already, the most there can be.")
+    nic = Nic(
+        id=_next_id("nic", [n.id for n in machine.nics]),
+        kind=kind,
+        model="tulip" if kind == "legacy" else "virtio",
+        slot=min(set(range(limit)) - taken),
+        mac=_mac(machine, request.mac, fresh),
+        network=request.network,
+        forwards=request.forwards,
+        boot=_net_boot(gen, request.boot, fresh),
+    )
+    return replace(machine, nics=(*machine.nics, nic))
+
+
+def _mac(machine: Machine, wanted: str | None, fresh: Fresh) -> str:
+    mac = (wanted or fresh.mac()).lower().replace("-", ":")
+    if not MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
+        raise BadInput(f"{wanted} is not a network adapter's address.", "Say mac=52:54:00:12:34:56, for example.")
+    if any(nic.mac == mac for nic in machine.nics):
+        raise Conflict(f"{machine.name} has an adapter with the address {mac} already.")
+    return mac
+
+
+def _net_boot(gen: Generation, request: NetBootRequest | None, fresh: Fresh) -> NetBoot | None:
+    if request is None:
+        return None
+    if request.protocol == "http" and not gen.http_boot:
+        raise NotInGeneration(
+            "A generation 1 machine cannot boot over HTTP.", "Use --generation 2, or leave out protocol=http."
+        )
+    secret = fresh.secret() if request.protocol == "http" else ""
+    return NetBoot(folder=request.folder, file=request.file, protocol=request.protocol, port=0, secret=secret)
+
+
+def remove_device(machine: Machine, device_id: str) -> Machine:
+    """`machine` without the disk, DVD drive or adapter `device_id`."""
+    if device_id not in machine.device_ids():
+        known = ", ".join(machine.device_ids()) or "none"
+        raise NotFound(f"{machine.name} has no device {device_id}.", f"It has: {known}.")
+    return replace(
+        machine,
+        disks=tuple(d for d in machine.disks if d.id != device_id),
+        dvds=tuple(d for d in machine.dvds if d.id != device_id),
+        nics=tuple(n for n in machine.nics if n.id != device_id),
+        boot=tuple(b for b in machine.boot if b != device_id),
+    )
+
+
+def insert(machine: Machine, device_id: str, medium: str) -> Machine:
+    """`machine` with another medium in the DVD drive `device_id`; empty ejects."""
+    if device_id not in [d.id for d in machine.dvds]:
+        raise NotFound(f"{machine.name} has no DVD drive {device_id}.", "Add one: kiban set NAME --add-dvd ISO")
+    dvds = tuple(replace(d, medium=medium) if d.id == device_id else d for d in machine.dvds)
+    return replace(machine, dvds=dvds)
