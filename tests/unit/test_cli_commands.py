@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from cli_fakes import FakeClient, view
 
 from kiban import __version__
 from kiban.api.tokens import Tokens
-from kiban.cli import app, arguments, cards, main, output, show
+from kiban.cli import app, arguments, cards, main, output, reads, verbs
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
 from kiban.model.requests import ComRequest, DiskRequest
@@ -78,13 +79,46 @@ def test_no_command_shows_the_help(kiban: Kiban) -> None:
     assert all(name in outcome.out for name in app.COMMANDS)
 
 
-def test_start_in_its_plain_form_does_without_typer(kiban: Kiban, monkeypatch: pytest.MonkeyPatch) -> None:
+PLAIN = ["start web", "stop db", "ls", "ls -o json", "ls -o name", "info web", "info -o json web", "pause db -o json"]
+
+
+@pytest.mark.parametrize("said", PLAIN)
+def test_plain_forms_do_without_typer(kiban: Kiban, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
     monkeypatch.setattr(main, "_run_typer", lambda _: pytest.fail("went through Typer"))
-    assert kiban("start", "web") == Outcome(0, "web: running\n", "")
+    assert kiban(*said.split()).code == 0
+
+
+@pytest.mark.parametrize("said", PLAIN)
+def test_plain_forms_say_the_same_through_typer(kiban: Kiban, client: FakeClient, monkeypatch: Any, said: str) -> None:
+    before = {name: machine.state for name, machine in client.views.items()}
+    plain = kiban(*said.split())
+    for name, state in before.items():
+        client.views[name].state = state
+    monkeypatch.setattr(main, "run_plain", lambda _: False)
+    assert kiban(*said.split()) == plain
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["", "start", "ls web", "info", "info a b", "start -o", "start -o name web", "ls -o x", "info -o name web",
+     "start -- web", "start --help", "ls -o json -o name", "stop --force web", "create web"],
+)  # fmt: skip
+def test_everything_else_is_left_to_typer(client: FakeClient, monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    for module in (verbs, reads):
+        monkeypatch.setattr(module, "connect", lambda: pytest.fail("did something"))
+    assert main.run_plain(said.split()) is False
+
+
+def test_the_plain_path_imports_little() -> None:
+    """Neither Typer, Rich nor pydantic: each would cost a plain start more than Kiban may cost altogether."""
+    code = "import sys; from kiban.cli import main, verbs, reads; import kiban.client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded.isdisjoint({"typer", "click", "rich", "pydantic", "dataclasses", "http", "asyncio"})
 
 
 @pytest.mark.parametrize("said", [["start", "web"], ["start", "--", "web"], ["start", "-o", "table", "web"]])
-def test_start_is_the_same_with_and_without_typer(kiban: Kiban, said: list[str]) -> None:
+def test_start(kiban: Kiban, said: list[str]) -> None:
     assert kiban(*said) == Outcome(0, "web: running\n", "")
 
 
@@ -138,7 +172,7 @@ def test_stop_sends_force_and_timeout(kiban: Kiban, client: FakeClient) -> None:
     ]
 
 
-@pytest.mark.parametrize("said", [["start", "web"], ["start", "web", "-o", "json"]])
+@pytest.mark.parametrize("said", [["start", "web"], ["start", "--", "web"]])
 def test_ctrl_c_during_a_job_says_that_it_is_cancelled(kiban: Kiban, client: FakeClient, said: list[str]) -> None:
     client.interrupt = "late"
     outcome = kiban(*said)
@@ -321,7 +355,7 @@ def test_uptime() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     begins = {0: "0 s", 59: "59 s", 60: "1 min", 3700: "1 h 1 min", 86400 * 3 + 7200: "3 d 2 h"}
     for seconds, text in begins.items():
-        assert show.uptime((now - timedelta(seconds=seconds)).isoformat(), now) == text
+        assert reads.uptime((now - timedelta(seconds=seconds)).isoformat(), now) == text
 
 
 def test_events_of_one_machine(kiban: Kiban, client: FakeClient) -> None:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The entry of `kiban`, and the only place that turns errors into exit codes.
 
-Typer defines and documents every command, but importing it costs more than a bare `kiban start` may cost altogether.
-So a life verb that is followed by nothing but names goes straight to the function behind the Typer command.
+Typer defines and documents every command, but importing it (and pydantic, which it loads) costs more than a bare
+`kiban start` may cost altogether. So the commands of which scripts are made, in their plain form, go straight to the
+function behind the Typer command; everything else, mistakes included, goes through Typer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import sys
 from kiban.cli.output import ReportedError, report
 from kiban.errors import BadInput, KibanError
 
-FAST = frozenset({"start", "stop", "restart", "reset", "pause", "resume", "save", "discard"})
-"""Commands whose plain form, `kiban VERB NAME...`, does without Typer."""
+LIFE = frozenset({"start", "stop", "restart", "reset", "pause", "resume", "save", "discard"})
+"""Commands whose plain form is `kiban VERB NAME... [-o json]`; see kiban.cli.verbs."""
 
 
 def main() -> int:
@@ -39,17 +40,40 @@ def main() -> int:
 
 def run(arguments: list[str]) -> int:
     """Run one command; raises KibanError, ReportedError, KeyboardInterrupt or BrokenPipeError."""
-    if is_plain(arguments) and "_KIBAN_COMPLETE" not in os.environ:
+    if "_KIBAN_COMPLETE" in os.environ or not run_plain(arguments):
+        return _run_typer(arguments)
+    return 0
+
+
+def run_plain(arguments: list[str]) -> bool:
+    """Run a life verb, ls or info in its plain form; False, and nothing done, when it is anything else."""
+    command, names, output = _taken_apart(arguments)
+    if output not in ("table", "json", "name") or not all(names) or any(name.startswith("-") for name in names):
+        return False
+    if command in LIFE and names and output != "name":
         from kiban.cli import verbs
 
-        verbs.run(arguments[0], arguments[1:])
-        return 0
-    return _run_typer(arguments)
+        verbs.run(command, names, as_json=output == "json")
+    elif command == "ls" and not names:
+        from kiban.cli import reads
+
+        reads.ls(output)
+    elif command == "info" and len(names) == 1 and output != "name":
+        from kiban.cli import reads
+
+        reads.info(names[0], output)
+    else:
+        return False
+    return True
 
 
-def is_plain(arguments: list[str]) -> bool:
-    """Whether this is a life verb with names and no option."""
-    return len(arguments) > 1 and arguments[0] in FAST and not any(a.startswith("-") or not a for a in arguments)
+def _taken_apart(arguments: list[str]) -> tuple[str, list[str], str]:
+    """The command, what follows it without one `-o OUTPUT`, and that output."""
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    if "-o" not in rest[:-1]:
+        return command, rest, "table"
+    at = rest.index("-o")
+    return command, rest[:at] + rest[at + 2 :], rest[at + 1]
 
 
 def wants_json(arguments: list[str]) -> bool:
