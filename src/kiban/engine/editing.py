@@ -41,7 +41,7 @@ def _firmware(directory: Path, before: Machine, after: Machine) -> None:
     if old is None or new is None:
         return
     if old.template != new.template:
-        varstore.set_template(directory / nvram.FILE, template=new.template)
+        varstore.set_template(directory / nvram.FILE, new.template)
     if old.secure_boot != new.secure_boot:
         varstore.set_secure_boot(directory / nvram.FILE, on=new.secure_boot)
     if before.boot != after.boot or _order_settings(old) != _order_settings(new):

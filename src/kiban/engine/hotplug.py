@@ -120,10 +120,11 @@ def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
 async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Awaitable[None]) -> None:
     """Make `machine` the definition and, if it runs, plug the new device in; all or nothing."""
     before = handle.machine
-    if machine.uefi:
+    uefi = machine.uefi
+    if uefi:
         machine = replace(machine, boot=(*machine.boot, device_id))
         if not handle.alive:
-            await asyncio.to_thread(nvram.write_order, handle.directory, machine, machine.uefi)
+            await asyncio.to_thread(nvram.write_order, handle.directory, machine, uefi)
     handle.save(machine)
     try:
         await plug

@@ -37,4 +37,5 @@ def from_problem(problem: Mapping[str, Any]) -> KibanError:
 def _tree(root: type[KibanError]) -> Iterator[type[KibanError]]:
     yield root
     for kind in root.__subclasses__():
-        yield from _tree(kind)
+        if kind.__module__ == root.__module__:  # others are for the inside of some module
+            yield from _tree(kind)

@@ -83,13 +83,30 @@ def create_store(template_vars: Path, out: Path, *, template: str = DEFAULT_TEMP
 
     Raises BadInput for an unknown template, Conflict when `out` exists, NotFound, NotAllowed, Damaged.
     """
-    known = templates()
-    if template not in known:
-        raise BadInput(f"There is no Secure Boot template {template!r}.", f"choose one of {', '.join(sorted(known))}")
     if out.exists():
         raise Conflict(f"{out} exists and a machine's UEFI variables are not overwritten.")
     store = VariableStore.load(template_vars)
-    chosen = known[template]
+    _put_keys(store, _chosen(template))
+    store.put(Variable("CustomMode", b"\0", _CUSTOM_MODE, NON_VOLATILE | BOOT_ACCESS))
+    store.put(_enable(secure_boot))
+    store.save(out)
+
+
+def set_template(path: Path, template: str) -> None:
+    """Replace all keys of a machine that is off by those of another template; whether they are enforced stays."""
+    store = VariableStore.load(path)
+    _put_keys(store, _chosen(template))
+    store.save(path)
+
+
+def _chosen(name: str) -> Template:
+    known = templates()
+    if name not in known:
+        raise BadInput(f"There is no Secure Boot template {name!r}.", f"choose one of {', '.join(sorted(known))}")
+    return known[name]
+
+
+def _put_keys(store: VariableStore, chosen: Template) -> None:
     for name, guid, data in (
         ("PK", GLOBAL, _certificates([chosen.pk])),
         ("KEK", GLOBAL, _certificates(chosen.kek)),
@@ -97,9 +114,6 @@ def create_store(template_vars: Path, out: Path, *, template: str = DEFAULT_TEMP
         ("dbx", _DATABASE, _revoked()),
     ):
         store.put(Variable(name, data, guid, _KEY_ATTRIBUTES, _LONG_AGO))
-    store.put(Variable("CustomMode", b"\0", _CUSTOM_MODE, NON_VOLATILE | BOOT_ACCESS))
-    store.put(_enable(secure_boot))
-    store.save(out)
 
 
 def set_secure_boot(path: Path, on: bool) -> None:
