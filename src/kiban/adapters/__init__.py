@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Everything outside the process: QEMU, firmware, disks, networks, guests and files. Siblings never import each other."""
+"""Everything outside the process: QEMU, firmware, disks, networks, guests, files. Siblings never import each other."""

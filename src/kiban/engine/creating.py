@@ -41,7 +41,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
         host.check_free(machine.name)
         staged = store.stage(host.paths.machines, machine.id)
         try:
-            await _fill(host, staged, machine, request, vars_template, progress)
+            await _fill(host, staged, machine, request, template=vars_template, progress=progress)
             handle = host.load(store.publish(staged))
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
@@ -116,7 +116,7 @@ async def _board(host: Host, gen: Generation, request: MachineRequest) -> tuple[
 
 
 async def _fill(
-    host: Host, staged: Path, machine: Machine, request: MachineRequest, template: Path | None, progress: Progress
+    host: Host, staged: Path, machine: Machine, request: MachineRequest, *, template: Path | None, progress: Progress
 ) -> None:
     for number, disk in enumerate(request.disks):
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")

@@ -82,7 +82,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Replace a small file as a whole; HostLacks when the disk is full, with the old content intact."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with open(temporary, "wb", opener=_private) as file:  # noqa: PTH123  # Path.open takes no opener
+        with open(temporary, "wb", opener=_private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
