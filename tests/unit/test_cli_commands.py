@@ -18,7 +18,7 @@ from cli_fakes import FakeClient, view
 
 from kiban import __version__
 from kiban.api.tokens import Tokens
-from kiban.cli import app, arguments, cards, main, output, reads, verbs
+from kiban.cli import app, arguments, cards, main, reads, verbs
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
 from kiban.model.requests import ComRequest, DiskRequest
@@ -467,7 +467,3 @@ def test_completion_never_starts_the_service(monkeypatch: pytest.MonkeyPatch) ->
 )
 def test_json_is_recognised_before_the_arguments_are(said: list[str], json_wanted: bool) -> None:
     assert main.wants_json(said) is json_wanted
-
-
-def test_text_of_guests_cannot_drive_the_terminal() -> None:
-    assert output.clean("a\x1b]0;x\x07b\nc\u202ed é") == "a?]0;x?b c?d é"

@@ -32,8 +32,8 @@ def report(error: KibanError, *, as_json: bool) -> None:
         print_json(to_problem(error), sys.stderr)
         return
     print(clean(error.message), file=sys.stderr)
-    if error.hint:
-        print(f"hint: {clean(error.hint)}", file=sys.stderr)
+    for n, line in enumerate(error.hint.splitlines()):
+        print(f"{'' if n else 'hint: '}{clean(line)}", file=sys.stderr)
 
 
 def warn(text: str) -> None:
