@@ -82,9 +82,7 @@ async def remove_device(handle: Handle, device_id: str) -> str:
         machine = contract.remove_device(before, device_id)
         if handle.alive:
             await _unplug(handle, device_id)
-        elif machine.uefi:
-            await asyncio.to_thread(nvram.write_order, handle.directory, machine, machine.uefi)
-        handle.save(machine)
+        handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
         return _put_away(handle.directory, [d for d in before.disks if d.id == device_id])
 
 
@@ -97,7 +95,7 @@ async def insert(handle: Handle, device_id: str, medium: str) -> None:
             await asyncio.to_thread(media.check_iso, Path(medium))
         if handle.alive:
             await _change_medium(handle, device_id, medium)
-        handle.save(machine)
+        handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
 
 
 async def change_floppy(handle: Handle, medium: str) -> None:
@@ -120,12 +118,9 @@ def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
 async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Awaitable[None]) -> None:
     """Make `machine` the definition and, if it runs, plug the new device in; all or nothing."""
     before = handle.machine
-    uefi = machine.uefi
-    if uefi:
+    if machine.uefi:
         machine = replace(machine, boot=(*machine.boot, device_id))
-        if not handle.alive:
-            await asyncio.to_thread(nvram.write_order, handle.directory, machine, uefi)
-    handle.save(machine)
+    handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
     try:
         await plug
     except BaseException:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from kiban.engine import saving, supervision
+from kiban.engine import nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
@@ -23,6 +23,8 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
         before, handle.warnings = handle.state, []
         handle.enter("starting")
         try:
+            if before == "off":
+                _settle_order(handle)
             await launch(host, handle, incoming=before == "saved")
             if before == "saved":
                 await saving.restore(handle, progress)
@@ -34,6 +36,12 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
                 handle.keep_reason(f"it did not start: {error.message}")
             raise
         handle.enter("running")
+
+
+def _settle_order(handle: Handle) -> None:
+    machine = handle.machine
+    if machine.uefi and machine.uefi.order_is_due:
+        handle.save(nvram.follow(handle.directory, machine, alive=False))
 
 
 async def shut_down(handle: Handle, timeout: float, progress: Progress = quiet) -> None:

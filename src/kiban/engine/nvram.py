@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from kiban.adapters.firmware import bootorder, varstore
 from kiban.adapters.firmware.bootorder import BootDevice, BootEntry
+from kiban.adapters.qemu.devices import scsi_address
 from kiban.adapters.qemu.layout import layout, root_port
 from kiban.engine import netboot
 from kiban.errors import KibanError
-from kiban.model.generations import GEN2
 from kiban.model.machine import Disk, Dvd, Machine, Uefi
 
 FILE = "nvram.fd"
@@ -35,6 +36,16 @@ def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:
     )
 
 
+def follow(directory: Path, machine: Machine, *, alive: bool) -> Machine:
+    """`machine` with NVRAM in step with its devices: at once when it is off, due before its next start when it runs."""
+    uefi = machine.uefi
+    if uefi is None:
+        return machine
+    if not alive:
+        write_order(directory, machine, uefi)
+    return replace(machine, uefi=replace(uefi, order_is_due=alive))
+
+
 def entries(directory: Path, machine: Machine) -> list[BootEntry]:
     """What the firmware would try, in its order, the guest's own entries included; empty when it cannot be read."""
     try:
@@ -49,10 +60,10 @@ def devices(machine: Machine) -> list[BootDevice]:
     found = []
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
     for drive in drives:
-        controller, target = divmod(drive.slot, GEN2.scsi_units)
-        if target <= bootorder.MAX_TARGET:
-            kind: Literal["disk", "dvd"] = "disk" if isinstance(drive, Disk) else "dvd"
-            found.append(BootDevice(id=drive.id, kind=kind, port=root_port(where.scsi[controller]), target=target))
+        controller, target, lun = scsi_address(drive.slot)
+        kind: Literal["disk", "dvd"] = "disk" if isinstance(drive, Disk) else "dvd"
+        port = root_port(where.scsi[controller])
+        found.append(BootDevice(id=drive.id, kind=kind, port=port, target=target, lun=lun))
     for nic in machine.nics:
         found.append(BootDevice(id=nic.id, kind="nic", port=root_port(where.synthetic[nic.slot]), mac=nic.mac))
     return found

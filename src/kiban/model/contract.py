@@ -140,6 +140,7 @@ def _uefi(gen: Generation, request: MachineRequest) -> Uefi | None:
             template=request.template or DEFAULT_TEMPLATE,
             pause_after_boot_failure=bool(request.pause_after_boot_failure),
             pxe_protocol=request.pxe_protocol or gen.pxe_protocols[0],
+            order_is_due=False,
         )
     check_no_uefi(
         secure_boot=request.secure_boot,

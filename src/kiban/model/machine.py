@@ -42,6 +42,7 @@ class Uefi:
     template: str
     pause_after_boot_failure: bool
     pxe_protocol: PxeProtocol
+    order_is_due: bool  # devices came or went while the guest ran; NVRAM gets the order before the next start
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class Disk:
     path: str  # absolute, or relative to the machine's directory
     format: DiskFormat
     bus: Bus
-    slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: controller * 64 + target
+    slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: 64 on each controller
     owned: bool  # made by Kiban for this machine, and removed with it
 
 

@@ -12,6 +12,8 @@ from kiban.model.machine import Disk, DiskFormat, Dvd, Floppy, Machine, Nic, boo
 Props = dict[str, Any]
 
 SCSI_UNITS = 64
+SCSI_TARGETS = 32
+"""OVMF looks at targets 0 to 31 only, so the second half of a controller's units are second units of those targets."""
 DRIVERS: dict[DiskFormat, str] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vpc", "raw": "raw"}
 
 
@@ -67,10 +69,17 @@ def scsi_controllers(machine: Machine, where: Layout) -> Iterator[Props]:
             yield pci(props, machine, where.scsi[number])
 
 
+def scsi_address(slot: int) -> tuple[int, int, int]:
+    """Controller, target and logical unit of a SCSI slot."""
+    controller, number = divmod(slot, SCSI_UNITS)
+    return controller, number % SCSI_TARGETS, number // SCSI_TARGETS
+
+
 def _place(bus: str, slot: int) -> Props:
     if bus == "ide":
         return {"bus": f"ide.{slot // 2}", "unit": slot % 2}
-    return {"bus": f"scsi{slot // SCSI_UNITS}.0", "scsi-id": slot % SCSI_UNITS, "lun": 0}
+    controller, target, unit = scsi_address(slot)
+    return {"bus": f"scsi{controller}.0", "scsi-id": target, "lun": unit}
 
 
 KEPT_BEHIND: frozenset[DiskFormat] = frozenset({"vhdx", "vhd"})
