@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiban.adapters.net.user import PortForward, check_port_free, netdev, parse_forward
+from kiban.adapters.net.user import PortForward, check_port_free, netdev, parse_forward, with_dhcp6
 from kiban.errors import BadInput, Conflict, NotFound
 
 
@@ -31,20 +31,8 @@ def test_forward_becomes_qemus_rule(text: str, rule: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        *(
-            "",
-            "22",
-            "2222:",
-            ":22",
-            "0:22",
-            "22:0",
-            "65536:22",
-            "2222:22/sctp",
-            "1.2.3:1:2",
-            "256.0.0.1:1:2",
-            "::1:1:2",
-        ),
-        *("2222:22,restrict=off", "host:1:2", "²:22", "٢:22", "1.1.1.1.1:1:2", "2222:22\n", "-1:22", "123456:22"),
+        *("", "22", "2222:", ":22", "0:22", "22:0", "65536:22", "123456:22", "-1:22", "2222:22/sctp", "2222:22\n"),
+        *("1.2.3:1:2", "256.0.0.1:1:2", "1.1.1.1.1:1:2", "::1:1:2", "host:1:2", "2222:22,restrict=off", "²:22", "٢:22"),
     ],
 )
 def test_other_forms_are_refused(text: str) -> None:
@@ -103,3 +91,13 @@ def test_a_boot_file_needs_a_folder_and_has_to_be_in_it(tmp_path: Path) -> None:
         netdev(bootfile="a")
     with pytest.raises(NotFound, match="a is not in"):
         netdev(tftp=tmp_path, bootfile="a")
+
+
+def test_the_hub_joins_the_network_the_dhcp6_server_and_the_adapter() -> None:
+    made = with_dhcp6(netdev(), netdev_id="net-nic0", hub=3, listener=Path("/run/m/dhcp6"))
+    by_id = {each["id"]: each for each in made}
+    assert len(by_id) == len(made) == 5
+    ports = [each for each in made if each["type"] == "hubport"]
+    assert {port["hubid"] for port in ports} == {3}
+    assert sorted(by_id[port["netdev"]]["type"] for port in ports if "netdev" in port) == ["stream", "user"]
+    assert by_id["net-nic0"] == {"type": "hubport", "id": "net-nic0", "hubid": 3}

@@ -100,7 +100,8 @@ def netdev(
     """Returns the netdev, without its "id", as QMP's `netdev_add` takes it, and as JSON after `-netdev`.
 
     Args:
-        restrict: keep the guest from every network and host service; forwards and TFTP still work, HTTP boot does not.
+        restrict: keep the guest from every network and host service; forwards and TFTP over IPv4
+            still work, HTTP boot and TFTP over IPv6 do not.
         forwards: host ports that lead into the guest.
         hostname: what DHCP tells the guest its name is.
         tftp: folder that QEMU serves by TFTP at 10.0.2.2, readable by the user QEMU runs as.
@@ -126,6 +127,28 @@ def netdev(
             check_file(tftp, bootfile)
             made["bootfile"] = bootfile
     return made
+
+
+def with_dhcp6(made: dict[str, Any], *, netdev_id: str, hub: int, listener: Path) -> list[dict[str, Any]]:
+    """Returns the netdevs, with ids, that put the DHCPv6 server of `dhcp6` on the network of `netdev` beside the guest.
+
+    The adapter is attached to `netdev_id`. Nothing is lost for it while that server is away, and it may come back.
+
+    Args:
+        made: what `netdev` returned.
+        netdev_id: id of the netdev for the adapter.
+        hub: number of the hub, another one for each network of the machine.
+        listener: Unix socket that QEMU makes.
+    """
+    user, server = f"{netdev_id}-user", f"{netdev_id}-dhcp6"
+    address = {"type": "unix", "path": str(listener)}
+    return [
+        {**made, "id": user},
+        {"type": "stream", "id": server, "server": True, "addr": address},
+        {"type": "hubport", "id": f"{user}-port", "hubid": hub, "netdev": user},
+        {"type": "hubport", "id": f"{server}-port", "hubid": hub, "netdev": server},
+        {"type": "hubport", "id": netdev_id, "hubid": hub},
+    ]
 
 
 def _check_distinct(forwards: Sequence[PortForward]) -> None:
