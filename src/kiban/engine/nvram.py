@@ -37,13 +37,22 @@ def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:
 
 
 def follow(directory: Path, machine: Machine, *, alive: bool) -> Machine:
-    """`machine` with NVRAM in step with its devices: at once when it is off, due before its next start when it runs."""
+    """`machine` with NVRAM in step with its devices: at once when it is off, due before its next start when it runs.
+
+    The order in NVRAM, which the guest may have changed, is kept; new devices come behind.
+    """
     uefi = machine.uefi
     if uefi is None:
         return machine
     if not alive:
+        machine = replace(machine, boot=tuple(dict.fromkeys([*order(directory, machine), *machine.boot])))
         write_order(directory, machine, uefi)
     return replace(machine, uefi=replace(uefi, order_is_due=alive))
+
+
+def order(directory: Path, machine: Machine) -> list[str]:
+    """The devices in the order in which the firmware would try them."""
+    return list(dict.fromkeys(e.device for e in entries(directory, machine) if e.device))
 
 
 def entries(directory: Path, machine: Machine) -> list[BootEntry]:

@@ -75,7 +75,11 @@ def of(handle: Handle, *, entries: bool = True) -> MachineView:
     if machine is None:
         return MachineView(**state, **_UNKNOWN)
     found = _entries(handle, machine) if entries and machine.uefi else ()
-    return MachineView(**state, **_definition(machine), boot_entries=found)
+    definition = _definition(machine)
+    if found:
+        # the order in force, which the guest may have changed since it was asked for
+        definition["boot"] = tuple(dict.fromkeys(e["device"] for e in found if e["device"]))
+    return MachineView(**state, **definition, boot_entries=found)
 
 
 def _definition(machine: Machine) -> dict[str, Any]:
