@@ -92,7 +92,7 @@ class BootEntry(Record):
     """An entry of the UEFI boot order, as it stands in the machine's NVRAM."""
 
     name: str
-    device: str
+    device: str | None
     active: bool
     description: str
 

@@ -72,7 +72,7 @@ class BootEntry(Sent):
     """An entry of the UEFI boot order, as it stands in the machine's NVRAM."""
 
     name: str
-    device: str
+    device: str | None  # None: no device of the machine, such as the firmware's own menu
     active: bool
     description: str
 
