@@ -30,7 +30,7 @@ done
 modprobe -abq sd_mod sr_mod isofs vfat nls_cp437 nls_ascii evdev button 2>/dev/null
 [ -d /sys/bus/usb ] && modprobe -abq usbhid hid_generic usb_storage # USB devices appear when they like
 [ -e /run/qemu-ga.pid ] || agent
-acpid -f -c /etc/acpi >/dev/null 2>&1 &
+acpid -f -l /dev/null -c /etc/acpi & # its log would be in /var/log, which is not there
 ip link set lo up
 for nic in /sys/class/net/*; do
     [ "${nic##*/}" = lo ] && continue
