@@ -67,7 +67,7 @@ async def _program(name: str, hint: str) -> str:
 
 
 async def _uefi(host: Host) -> str:
-    machine_type = (await host.qemu()).machines[GEN2.machine_family]
+    machine_type = (await host.qemu()).newest(GEN2.machine_family)
     build = await asyncio.to_thread(descriptors.find_uefi, machine_type, secure_boot=True)
     return f"{build.code} by {build.descriptor.name}"
 

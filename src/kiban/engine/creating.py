@@ -97,7 +97,7 @@ def _with_port(nic: Nic) -> Nic:
 
 async def _board(host: Host, gen: Generation, request: MachineRequest) -> tuple[Board, Path | None]:
     qemu = await host.qemu()
-    machine_type = qemu.machines[gen.machine_family]
+    machine_type = qemu.newest(gen.machine_family)
     code, digest, descriptor, template = "", "", "", None
     if gen.firmware == "uefi":
         build = await asyncio.to_thread(descriptors.find_uefi, machine_type, secure_boot=True)

@@ -215,6 +215,6 @@ def _com_chardev(line: CommandLine, number: int, com: Com | None, runtime: Runti
 
 
 def _tpm(line: CommandLine, runtime: Runtime) -> None:
-    line.add("-chardev", f"socket,id=tpmc,path={runtime.tpm_socket}")
+    line.add("-chardev", "socket,id=tpmc,path=" + runtime.tpm_socket.replace(",", ",,"))
     line.add("-tpmdev", "emulator,id=tpm,chardev=tpmc")
     line.add("-device", {"driver": "tpm-crb", "id": "tpm0", "tpmdev": "tpm"})

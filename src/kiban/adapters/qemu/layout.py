@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kiban.errors import Damaged
+
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
@@ -49,7 +51,13 @@ LAYOUTS: dict[tuple[int, int], Layout] = {
 
 
 def layout(generation: int, number: int) -> Layout:
-    """The layout `number` of a generation; KeyError for one that this Kiban does not know."""
+    """The layout `number` of a generation; Damaged for one that this Kiban does not know."""
+    if (generation, number) not in LAYOUTS:
+        raise Damaged(
+            f"There is no layout {number} of generation {generation} machines.",
+            "Use the Kiban that made the machine, or a newer one.",
+            code="other-version",
+        )
     return LAYOUTS[(generation, number)]
 
 

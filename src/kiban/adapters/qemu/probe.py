@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import platform
@@ -26,6 +27,12 @@ class Qemu:
     version: str
     machines: dict[str, str]
     devices: tuple[str, ...]
+
+    def newest(self, family: str) -> str:
+        """The newest machine type of a family (`pc-q35`); HostLacks in a QEMU that was built without it."""
+        if family not in self.machines:
+            raise HostLacks(f"{self.path} has no {family} machines.", "Install Debian's: apt install qemu-system-x86")
+        return self.machines[family]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +71,8 @@ async def qemu(cache: Path) -> Qemu:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass  # no usable answer was kept: ask again
     found = await _ask(path)
-    cache.write_text(json.dumps({"stamp": stamp, **asdict(found)}))
+    with contextlib.suppress(OSError):  # a full disk costs the time to ask again, nothing else
+        cache.write_text(json.dumps({"stamp": stamp, **asdict(found)}))
     return found
 
 
@@ -75,24 +83,42 @@ async def _ask(path: str) -> Qemu:
         {"execute": "qom-list-types", "arguments": {"implements": "device", "abstract": False}},
         {"execute": "quit"},
     ]
-    process = await asyncio.create_subprocess_exec(
-        path,
-        *("-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    out, err, code = await _run(path, b"".join(json.dumps(c).encode() + b"\n" for c in commands))
+    try:
+        replies = [json.loads(line) for line in out.splitlines()]
+        answers = [r["return"] for r in replies if "return" in r]
+        if code == 0:
+            version = _version(replies)
+            return Qemu(path=path, version=version, machines=_newest(answers[1]), devices=_names(answers[2]))
+    except (ValueError, LookupError, TypeError, AttributeError, StopIteration):
+        pass  # that is not what a QEMU says
+    raise Failed(
+        f"{path} does not work: {err.decode(errors='replace').strip()[-300:] or 'it does not answer as QEMU does'}",
+        f"Run it by hand: {path} -version",
     )
+
+
+async def _run(path: str, commands: bytes) -> tuple[bytes, bytes, int | None]:
+    hint = f"Run it by hand: {path} -version"
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path,
+            *("-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    except OSError as error:
+        raise Failed(f"{path} cannot be run: {error.strerror}.", hint) from error
     try:
         async with asyncio.timeout(SECONDS):
-            out, err = await process.communicate(b"".join(json.dumps(c).encode() + b"\n" for c in commands))
-    except TimeoutError:
+            out, err = await process.communicate(commands)
+    except BaseException as error:
         process.kill()
-        raise Failed(f"{path} does not answer.", "Run it by hand: qemu-system-x86_64 -version") from None
-    replies = [json.loads(line) for line in out.splitlines()]
-    answers = [r["return"] for r in replies if "return" in r]
-    if process.returncode != 0 or len(answers) < 3:
-        raise Failed(f"{path} does not work: {err.decode(errors='replace').strip()[-300:]}")
-    return Qemu(path=path, version=_version(replies), machines=_newest(answers[1]), devices=_names(answers[2]))
+        if isinstance(error, TimeoutError):
+            raise Failed(f"{path} does not answer.", hint) from None
+        raise
+    return out, err, process.returncode
 
 
 def _version(replies: list[dict[str, Any]]) -> str:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import fcntl
 import os
 import pwd
 import signal
 import socket
+import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -55,13 +57,10 @@ def account(name: str = "kiban-qemu") -> Account:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[int]:
     """Hold a machine's lock; Conflict when a QEMU has it. Yields the descriptor for QEMU to inherit."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = _open_lock(path, os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise Conflict("The machine is running already.", "See which one: kiban ls", code="is-running") from None
-    try:
+        if not _lock(descriptor):
+            raise Conflict("The machine is running already.", "See which one: kiban ls", code="is-running")
         yield descriptor
     finally:
         os.close(descriptor)
@@ -70,25 +69,56 @@ def locked(path: Path) -> Iterator[int]:
 def is_locked(path: Path) -> bool:
     """Whether somebody holds a machine's lock. A machine without a lock file never ran."""
     try:
-        with locked(path):
-            return False
-    except Conflict:
-        return True
+        descriptor = _open_lock(path, 0)
+    except NotFound:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _open_lock(path: Path, flags: int) -> int:
+    try:
+        return os.open(path, os.O_RDWR | os.O_CLOEXEC | flags, 0o600)
+    except FileNotFoundError:
+        raise NotFound(f"{path} does not exist.", "Somebody removed the machine's directory: kiban ls") from None
+    except OSError as error:
+        raise HostLacks(
+            f"Cannot open {path}: {error.strerror}.", f"Look at its folder: ls -la {path.parent}"
+        ) from error
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def holders(locks: Sequence[Path]) -> dict[Path, int]:
-    """The process that holds each lock, by looking at who has the file open.
+    """The process that holds each lock, by looking at who has the locked file open.
 
-    Asked of the kernel instead of a pid file, which a hijacked QEMU could rewrite to have another process killed.
+    Asked of the kernel instead of a pid file, which a hijacked QEMU could rewrite to have another process killed. Who
+    merely has the file open, a backup for example, does not hold the lock and must not be taken for the machine.
     """
     wanted = {(st.st_dev, st.st_ino): path for path in locks if (st := _stat(path))}
     found: dict[Path, int] = {}
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and int(directory.name) != os.getpid():
-            for key in _open_files(directory / "fd"):
-                if key in wanted:
+            for key, descriptor in _open_files(directory / "fd"):
+                if key in wanted and _holds_lock(directory / "fdinfo" / descriptor):
                     found[wanted[key]] = int(directory.name)
     return found
+
+
+def _holds_lock(fdinfo: Path) -> bool:
+    # proc_pid_fdinfo(5): a "lock:" line for each lock that this open file, wherever it was inherited, holds
+    try:
+        return any(line.startswith("lock:") and "FLOCK" in line for line in fdinfo.read_text().splitlines())
+    except OSError:
+        return False
 
 
 def _stat(path: Path) -> os.stat_result | None:
@@ -98,28 +128,48 @@ def _stat(path: Path) -> os.stat_result | None:
         return None
 
 
-def _open_files(directory: Path) -> Iterator[tuple[int, int]]:
+def _open_files(directory: Path) -> Iterator[tuple[tuple[int, int], str]]:
     # processes end, and close files, while we look
     with contextlib.suppress(OSError):
         for entry in os.scandir(directory):
             with contextlib.suppress(OSError):
                 st = entry.stat()
-                yield st.st_dev, st.st_ino
+                yield (st.st_dev, st.st_ino), entry.name
 
 
 def listen(path: Path, owner: Account) -> socket.socket:
     """A listening Unix socket for QEMU to inherit: whoever connects finds it there before QEMU has even started."""
-    path.unlink(missing_ok=True)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        _clear_place(path)
+        os.fchmod(server.fileno(), 0o600)  # bind gives the file this mode; afterwards somebody could have swapped it
         server.bind(str(path))
-        path.chmod(0o600)
-        os.chown(path, owner.uid, owner.gid)
+        if owner.uid != os.geteuid():
+            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
         server.listen(8)
     except OSError as error:
         server.close()
         raise BadInput(f"Cannot listen on {path}: {error.strerror or error}.", "Choose another path.") from error
+    except BaseException:
+        server.close()
+        raise
     return server
+
+
+def _clear_place(path: Path) -> None:
+    """Remove a socket that nobody listens on any more; Conflict for anything else, which is not ours to remove."""
+    try:
+        mode = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise Conflict(f"{path} exists and is not a socket.", "Choose another path.", code="path-taken")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        answer = probe.connect_ex(str(path))
+    if answer != errno.ECONNREFUSED:
+        raise Conflict(f"Somebody listens on {path} already.", "Choose another path.", code="path-taken")
+    path.unlink()
 
 
 def open_file(path: Path, mode: Mode) -> int:
@@ -152,7 +202,7 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
             stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
             argv[1:1] = ["-add-fd", f"fd={descriptor},set={file.number},opaque={file.path.name.replace(',', ',,')}"]
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        output = _open_log(log)
         stack.callback(os.close, output)
         other = owner.uid != os.geteuid()
         try:
@@ -170,6 +220,15 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
             )
         except FileNotFoundError:
             raise HostLacks(f"{argv[0]} is not installed.", "apt install qemu-system-x86") from None
+        except (OSError, subprocess.SubprocessError) as error:
+            raise Failed(f"{argv[0]} cannot be run as {owner.name}: {error}.", "See also: kiban doctor") from error
+
+
+def _open_log(path: Path) -> int:
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h") from error
 
 
 class Ended:
@@ -223,4 +282,6 @@ def last_words(log: Path, limit: int = 2000) -> str:
     except OSError:
         return ""
     text = lines[-1] if lines else ""
+    # what a guest made QEMU say must not steer the terminal that shows it
+    text = "".join(c if c.isprintable() else "?" for c in text)
     return text.partition("qemu-system-x86_64: ")[2] or text
