@@ -23,7 +23,7 @@ UNWATCHED = "it ended while the service was not running"
 
 async def adopt(handles: Sequence[Handle]) -> None:
     """Take on every machine that runs; tidy those that do not."""
-    running = [h for h in handles if process.is_locked(h.directory / "lock")]
+    running = [h for h in handles if _runs(h)]
     pids = process.holders([h.directory / "lock" for h in running])
     async with asyncio.TaskGroup() as group:
         for handle in running:
@@ -33,14 +33,28 @@ async def adopt(handles: Sequence[Handle]) -> None:
             await _tidy(handle)
 
 
+def _runs(handle: Handle) -> bool:
+    try:
+        return process.is_locked(handle.directory / "lock")
+    except KibanError as error:
+        # one unreadable directory must not keep the service from its other machines
+        log.warning("whether %s runs cannot be seen: %s", handle.name, error)
+        handle.warnings.append(f"Whether it runs cannot be seen: {error}")
+        return False
+
+
 async def _adopt(handle: Handle, pid: int) -> None:
     handle.state = "starting"
     try:
         await supervision.take_on(handle, pid)
         await _settle(handle)
-        if handle.alive:
+        if handle.alive and handle.definition:
             await netboot.serve(handle)
-    except (KibanError, ProcessLookupError, OSError) as error:
+    except (KibanError, OSError) as error:
+        if handle.process is None and not _runs(handle):
+            handle.state = supervision.state_on_disk(handle)  # it ended while we looked
+            await _tidy(handle)
+            return
         log.warning("%s runs as process %d but cannot be taken on: %s", handle.name, pid, error)
         handle.warnings.append(f"It runs as process {pid}, but its QEMU cannot be reached: {error}")
         return

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from kiban.adapters.disk import media
 from kiban.adapters.firmware import varstore
+from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
 from kiban.engine import hotplug, nvram, profiles, tpm
 from kiban.engine.handle import Handle
@@ -65,6 +66,11 @@ async def remove(host: Host, handle: Handle) -> None:
     """Remove a machine that is off, with its directory and the disks in it. Images elsewhere stay."""
     async with handle.lock:
         handle.check("remove")
-        await asyncio.to_thread(store.remove, handle.directory)
-        host.forget(handle)
+        try:
+            with process.locked(handle.directory / "lock"):  # somebody else's service may have started it
+                await asyncio.to_thread(store.remove, handle.directory)
+        finally:
+            # also when the directory went some other way, or the thread finishes what nobody waits for
+            if not handle.directory.exists():
+                host.forget(handle)
     handle.tell("removed")

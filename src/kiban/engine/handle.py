@@ -92,6 +92,8 @@ class Handle:
 
     def enter(self, state: State, **data: Any) -> None:
         """Change the state and tell everybody."""
+        if state in ("running", "paused", "stopping") and self.process is None:
+            return  # QEMU ended while it was told to; its end has set the state
         if state != self.state:
             self.state = state
             self.tell("state", state=state, **data)

@@ -18,7 +18,7 @@ from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import Jobs
 from kiban.engine.paths import Paths
-from kiban.errors import Conflict, Damaged, KibanError, NotFound
+from kiban.errors import Conflict, Damaged, HostLacks, KibanError, NotFound
 
 IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
 LEGACY_PXE_ROM = Path(str(files("kiban.adapters.net"))) / "rom" / "legacy_pxe.rom"
@@ -60,7 +60,7 @@ class Host:
 
     def forget(self, handle: Handle) -> None:
         """Drop a machine whose directory is gone."""
-        del self.handles[handle.id]
+        self.handles.pop(handle.id, None)
 
     def find(self, name: str) -> Handle:
         """A machine by its name or id; NotFound with close names."""
@@ -78,8 +78,8 @@ class Host:
         return f"Did you mean {' or '.join(near)}?" if near else "See all: kiban ls"
 
     def check_free(self, name: str) -> None:
-        """Conflict when a machine has that name already."""
-        if any(h.name == name for h in self.handles.values()):
+        """Conflict when a machine has that name already, or that id, by which it is found too."""
+        if name in self.handles or any(h.name == name for h in self.handles.values()):
             raise Conflict(f"There is a machine {name} already.", "Choose another name.", code="name-taken")
 
     async def qemu(self) -> probe.Qemu:
@@ -122,5 +122,11 @@ def _make_directories(paths: Paths) -> None:
     # under root QEMU and swtpm run as another user, who has to get through to what is theirs and sees nothing else
     mode = 0o711 if os.geteuid() == 0 else 0o700
     for directory in (paths.state, paths.machines, paths.runtime, paths.of_machine("")):
-        directory.mkdir(parents=True, exist_ok=True)
-        directory.chmod(mode)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            directory.chmod(mode)
+        except OSError as error:
+            raise HostLacks(
+                f"Cannot keep machines in {directory}: {error.strerror}.",
+                "Set KIBAN_STATE and KIBAN_RUNTIME to directories of your own.",
+            ) from error

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from kiban.engine import nvram, saving, supervision
@@ -30,10 +31,7 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
                 await saving.restore(handle, progress)
         except BaseException as error:
             await asyncio.shield(supervision.end(handle))
-            handle.state = before
-            handle.tell("state", state=before)
-            if isinstance(error, KibanError) and before == "off":
-                handle.keep_reason(f"it did not start: {error.message}")
+            _not_started(handle, error)
             raise
         handle.enter("running")
 
@@ -42,6 +40,15 @@ def _settle_order(handle: Handle) -> None:
     machine = handle.machine
     if machine.uefi and machine.uefi.order_is_due:
         handle.save(nvram.follow(handle.directory, machine, alive=False))
+
+
+def _not_started(handle: Handle, error: BaseException) -> None:
+    # not the state before: a restore that failed late has given its saved memory up already
+    state = supervision.state_on_disk(handle)
+    if isinstance(error, KibanError) and state == "off":
+        with contextlib.suppress(KibanError):  # a full disk may be why it did not start
+            handle.keep_reason(f"it did not start: {error.message}")
+    handle.enter(state)
 
 
 async def shut_down(handle: Handle, timeout: float, progress: Progress = quiet) -> None:

@@ -156,5 +156,5 @@ async def discard(handle: Handle) -> None:
     async with handle.lock:
         handle.check("discard")
         (handle.directory / SAVED).unlink(missing_ok=True)
-        handle.keep_reason("its saved memory was given up")
         handle.enter("off")
+        handle.keep_reason("its saved memory was given up")

@@ -23,6 +23,7 @@ from kiban.errors import Failed, KibanError
 from kiban.model.states import State
 
 KILL_SECONDS = 10.0
+LAST_WORDS_SECONDS = 5.0
 
 REASONS = {
     "guest-shutdown": "the guest shut down",
@@ -39,36 +40,58 @@ REASONS = {
 async def take_on(handle: Handle, pid: int, child: subprocess.Popen[bytes] | None = None) -> None:
     """Connect to the QEMU `pid` of a machine and watch it until it ends.
 
-    Raises Failed with QEMU's last words when it ends before it answers.
+    Raises Failed with QEMU's last words when it ends before it answers. A child that is not taken on is ended; an
+    adopted QEMU is somebody's running guest, so it goes on, watched, and can still be turned off.
     """
-    ended = process.Ended(pid, child)
+    handle.process, handle.last_shutdown = process.Ended(pid, child), ""
+    handle.started = _started(pid)
+    try:
+        handle.monitor = await _connected(handle, handle.process)
+    except BaseException:
+        if child is not None:
+            await asyncio.shield(_end(handle.process))
+            handle.process, handle.started = None, ""
+            raise
+        handle.supervision = asyncio.create_task(_see_off(handle, handle.process))
+        raise
+    handle.supervision = asyncio.create_task(_see_off(handle, handle.process))
+
+
+async def _connected(handle: Handle, ended: process.Ended) -> Monitor:
     connecting = asyncio.create_task(Monitor.connect(handle.runtime / "qmp.sock", handle.on_event))
     ending = asyncio.create_task(ended.wait())
-    await asyncio.wait({connecting, ending}, return_when=asyncio.FIRST_COMPLETED)
-    ending.cancel()
-    if not connecting.done() or connecting.exception():
+    try:
+        await asyncio.wait({connecting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if connecting.done() and not connecting.exception():
+            return connecting.result()
+        if not ended.over:
+            # it hung up, so it is about to end, and then it has said why
+            await asyncio.wait({ending}, timeout=LAST_WORDS_SECONDS)
+        why = _words(handle, ended) if ended.over else str(connecting.exception())
+        raise Failed(f"QEMU did not start {handle.name}: {why}", "See also: kiban doctor")
+    finally:
         connecting.cancel()
-        await _end(ended)
-        raise Failed(f"QEMU did not start {handle.name}: {_words(handle, ended)}", "See also: kiban doctor")
-    handle.process, handle.monitor, handle.last_shutdown = ended, connecting.result(), ""
-    handle.started = datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC).isoformat(timespec="seconds")
-    handle.supervision = asyncio.create_task(_see_off(handle))
+        ending.cancel()
 
 
-async def _see_off(handle: Handle) -> None:
-    ended, monitor = handle.process, handle.monitor
-    if ended is None or monitor is None:
-        raise RuntimeError("a machine without a QEMU cannot be supervised")
+def _started(pid: int) -> str:
+    with contextlib.suppress(psutil.Error):
+        return datetime.fromtimestamp(psutil.Process(pid).create_time(), UTC).isoformat(timespec="seconds")
+    return ""  # it has ended meanwhile
+
+
+async def _see_off(handle: Handle, ended: process.Ended) -> None:
     await ended.wait()
-    await monitor.drained()  # what QEMU said last, and with it the reason, may still be on its way
-    await monitor.close()
+    if handle.monitor is not None:
+        await handle.monitor.drained()  # what QEMU said last, and with it the reason, may still be on its way
+        await handle.monitor.close()
     reason = _reason(handle, ended)
     handle.process = handle.monitor = None
     handle.started = handle.accelerator = ""
     await clear(handle)
     with contextlib.suppress(KibanError):  # a full disk must not keep the machine from being off
         handle.keep_reason(reason)
-    handle.enter(_state_on_disk(handle), reason=reason)
+    handle.enter(state_on_disk(handle), reason=reason)
 
 
 async def clear(handle: Handle) -> None:
@@ -79,7 +102,8 @@ async def clear(handle: Handle) -> None:
     shutil.rmtree(handle.runtime, ignore_errors=True)
 
 
-def _state_on_disk(handle: Handle) -> State:
+def state_on_disk(handle: Handle) -> State:
+    """The state of a machine without a QEMU."""
     return "saved" if (handle.directory / SAVED).exists() else "off"
 
 
