@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A stand-in for QEMU that speaks enough QMP for the engine: started for real, with real descriptors and a real lock.
+
+Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `slow` (never answers), `deaf` (ignores the
+power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory). It writes its arguments to
+FAKE_QEMU_STARTS/PID.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+MODE = os.environ.get("FAKE_QEMU", "")
+MEMORY = b"what the guest had in mind"
+MACHINES = [
+    {"name": "pc-q35-7.2", "alias": "q35"},
+    {"name": "pc-q35-7.1"},
+    {"name": "pc-i440fx-7.2", "alias": "pc"},
+    {"name": "none"},
+]
+GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 9}, "package": ""}, "capabilities": []}}
+
+
+class Fake:
+    """One client at a time, as QEMU's monitor has it."""
+
+    def __init__(self, server: socket.socket, *, incoming: bool) -> None:
+        self.server = server
+        self.status = "inmigrate" if incoming else "running"
+        self.migration = "none"
+        self.files: list[int] = []
+        self.named: dict[str, int] = {}
+        self.client = server
+        self.last = ""  # why it ends
+
+    def serve(self) -> None:
+        while True:
+            self.client, _ = self.server.accept()
+            try:
+                self.send(GREETING)
+                self.converse()
+            except (ConnectionError, BrokenPipeError):
+                continue
+
+    def converse(self) -> None:
+        rest = b""
+        while True:
+            data, descriptors, _, _ = socket.recv_fds(self.client, 65536, 4)
+            self.files += descriptors
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            # QMP has no line ends of its own: a whole object is a whole command
+            if rest.strip() and rest.count(b"{") == rest.count(b"}"):
+                lines, rest = [*lines, rest], b""
+            for line in lines:
+                if line.strip():
+                    self.command(json.loads(line))
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.client.sendall(json.dumps(message).encode() + b"\r\n")
+
+    def event(self, name: str, **data: Any) -> None:
+        self.send({"event": name, "data": data, "timestamp": {"seconds": 1, "microseconds": 1}})
+
+    def command(self, message: dict[str, Any]) -> None:
+        name, arguments = message["execute"], message.get("arguments") or {}
+        method = getattr(self, "do_" + name.replace("-", "_"), None)
+        if method is None:
+            self.send({"error": {"class": "CommandNotFound", "desc": f"no {name}"}, "id": message.get("id")})
+            return
+        self.send({"return": method(**arguments) or {}, "id": message.get("id")})
+        if self.last:
+            self.event("SHUTDOWN", guest=self.last.startswith("guest"), reason=self.last)
+            sys.exit(0)
+
+    def do_qmp_capabilities(self, **_: Any) -> None:
+        pass
+
+    def do_query_status(self) -> dict[str, Any]:
+        return {"status": self.status, "running": self.status == "running"}
+
+    def do_query_kvm(self) -> dict[str, Any]:
+        return {"enabled": False, "present": False}
+
+    def do_stop(self) -> None:
+        self.status = "paused"
+        self.event("STOP")
+
+    def do_cont(self) -> None:
+        if MODE == "die-on-cont":
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.status = "running"
+        self.event("RESUME")
+
+    def do_system_reset(self) -> None:
+        self.event("RESET", guest=False, reason="host-qmp-system-reset")
+
+    def do_system_powerdown(self) -> None:
+        if MODE != "deaf":
+            self.last = "guest-shutdown"
+
+    def do_quit(self) -> None:
+        self.last = "host-qmp-quit"
+
+    def do_getfd(self, fdname: str) -> None:
+        self.named[fdname] = self.files.pop(0)
+
+    def do_migrate_set_parameters(self, **_: Any) -> None:
+        pass
+
+    def do_migrate_cancel(self) -> None:
+        self.migration = "cancelled"
+
+    def do_query_migrate(self) -> dict[str, Any]:
+        return {"status": self.migration}
+
+    def do_migrate(self, uri: str) -> None:
+        if MODE == "no-save":
+            self.migration = "failed"
+            return
+        os.write(self.named[uri.removeprefix("fd:")], MEMORY)
+        self.migration, self.status = "completed", "postmigrate"
+
+    def do_migrate_incoming(self, uri: str) -> None:
+        whole = os.read(self.named[uri.removeprefix("fd:")], 4096) == MEMORY
+        self.migration, self.status = ("completed", "paused") if whole else ("failed", "inmigrate")
+
+    def do_query_named_block_nodes(self, **_: Any) -> list[Any]:
+        return []
+
+
+def probed() -> None:
+    """Answer what the probe asks over standard input."""
+    replies: dict[str, Any] = {"query-machines": MACHINES, "qom-list-types": [{"name": "e1000e"}, {"name": "VGA"}]}
+    sys.stdout.write(json.dumps(GREETING) + "\n")
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps({"return": replies.get(json.loads(line)["execute"], {})}) + "\n")
+
+
+def main() -> None:
+    """Be a QEMU."""
+    if "stdio" in sys.argv:
+        probed()
+        return
+    Path(os.environ["FAKE_QEMU_STARTS"], str(os.getpid())).write_text("\n".join(sys.argv[1:]))
+    if MODE == "die":
+        sys.exit("2026-01-01T00:00:00.000000Z qemu-system-x86_64: -m: cannot allocate\x1b[2J memory")
+    if MODE == "slow":
+        time.sleep(600)
+    descriptor = next(int(m[1]) for a in sys.argv if (m := re.fullmatch(r"socket,id=qmp,fd=(\d+),.*", a)))
+    Fake(socket.socket(fileno=descriptor), incoming="-incoming" in sys.argv).serve()
+
+
+if __name__ == "__main__":
+    main()
