@@ -50,8 +50,10 @@ def create_app(host: Host | None, commands: Mapping[str, Command] | None = None)
         redirect_slashes=False,
     )
     app.state.host, app.state.commands, app.state.stopping = host, commands, asyncio.Event()
-    for part in (machines, devices, service):
+    parts = (machines, devices, service)
+    for part in parts:
         app.include_router(part.router)
+    app.state.routes = [route for part in parts for route in part.router.routes]
     problems.install(app)
     app.add_middleware(BodyLimit)
     _describe(app)

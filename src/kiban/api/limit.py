@@ -19,13 +19,20 @@ class BodyLimit:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what the application reads; the exception reaches the caller as the problem it is."""
         size = 0
+        announced = next((value for name, value in scope.get("headers", []) if name == b"content-length"), b"0")
 
         async def counted() -> Message:
             nonlocal size
+            if int(announced) > MAX_BODY:  # the server has refused what is not a number
+                raise _too_large()
             message = await receive()
             size += len(message.get("body", b""))
             if size > MAX_BODY:
-                raise HTTPException(413, f"A request may have {MAX_BODY} bytes.")
+                raise _too_large()
             return message
 
         await self._app(scope, counted, send)
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"A request may have {MAX_BODY} bytes.")

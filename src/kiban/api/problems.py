@@ -11,6 +11,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from kiban.engine.jobs import explain
 from kiban.engine.problem import to_problem
@@ -51,14 +52,21 @@ async def _http(request: Request, error: Exception) -> Response:
         known: KibanError = NotFound("There is nothing at this address.", code="no-such-address")
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         known = BadInput(f"{request.method[:20]} is not possible here.", code="method-not-allowed")
+        return response(known, status=error.status_code, headers={"Allow": ", ".join(sorted(_methods(request)))})
     else:
         phrase = HTTPStatus(error.status_code).phrase
-        known = BadInput(f"{phrase}: {error.detail}", code=phrase.lower().replace(" ", "-"))
+        known = BadInput(f"{phrase}: {error.detail.rstrip('.')}.", code=phrase.lower().replace(" ", "-"))
     return response(known, status=error.status_code, headers=error.headers)
 
 
 async def _unexpected(_: Request, error: Exception) -> Response:
     return response(explain(error))
+
+
+def _methods(request: Request) -> set[str]:
+    """Of all routes of this address; Starlette itself names those of the first one only."""
+    routes = [route for route in request.app.state.routes if route.matches(request.scope)[0] != Match.NONE]
+    return set().union(*(route.methods for route in routes))
 
 
 def _sentence(faults: Sequence[Mapping[str, Any]]) -> str:

@@ -26,9 +26,9 @@ def service_lock(paths: Paths) -> Iterator[None]:
     try:
         paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = (paths.state / "service.lock").open("a+")
-    except PermissionError as error:
+    except OSError as error:
         raise NotAllowed(
-            f"{paths.state} belongs to somebody else.", "Set KIBAN_STATE to a directory of yours."
+            f"Cannot write to {paths.state}: {error.strerror}.", "Set KIBAN_STATE to a directory of yours."
         ) from error
     with lock:
         try:

@@ -33,7 +33,8 @@ def connect_local(paths: Paths, *, start: bool) -> socket.socket:
         if not start:
             raise NoService("No service is running.", "Start one: kiban serve") from error
     except OSError as error:
-        raise NoService(f"Cannot reach the service at {paths.socket}: {error.strerror or error}.") from error
+        hint = "Set KIBAN_RUNTIME to a shorter path." if "too long" in str(error) else ""
+        raise NoService(f"Cannot reach the service at {paths.socket}: {error.strerror or error}.", hint) from error
     return _start(paths)
 
 

@@ -7,9 +7,10 @@ words of the contract. Nothing here is used inside Kiban: `kiban.wire.translate`
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LINE = r"^[^\x00-\x1f\x7f]*$"
 """One line without control characters."""
@@ -25,6 +26,13 @@ class Sent(BaseModel):
     """A type that is sent; made from the attributes of what it shows."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, from_attributes=True, use_attribute_docstrings=True)
+
+
+def number(value: object) -> object:
+    """JSON has one kind of number, so 2.0 is an integer; but pydantic would take "2" and true as well."""
+    if isinstance(value, (bool, str, bytes)):
+        raise ValueError("a number is wanted")  # pydantic makes its error of a ValueError
+    return value
 
 
 MachineName = Annotated[
@@ -59,12 +67,30 @@ MediumPath = Annotated[
     ),
 ]
 Word = Annotated[str, Field(max_length=64, pattern=LINE)]
-Cpus = Annotated[int, Field(strict=True, ge=1, le=4096, description="Virtual processors.", examples=[2])]
+Cpus = Annotated[int, BeforeValidator(number), Field(ge=1, le=4096, description="Virtual processors.", examples=[2])]
 Memory = Annotated[
     int, Field(strict=True, ge=1024**2, le=2**50, description="Memory in bytes, whole MiB.", examples=[2147483648])
 ]
-DiskSize = Annotated[int, Field(strict=True, ge=1, le=2**60, description="Size in bytes.", examples=[21474836480])]
-Port = Annotated[int, Field(strict=True, ge=1, le=65535)]
+DiskSize = Annotated[
+    int, BeforeValidator(number), Field(ge=1, le=2**50, description="Size in bytes.", examples=[21474836480])
+]
+Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
 Notes = Annotated[str, Field(max_length=16384, pattern=r"^[^\x00]*$", description="Free text.")]
+
+
+def _address(text: str) -> str:
+    return str(ip_address(text))
+
+
+Address = Annotated[
+    str,
+    Field(
+        max_length=45,
+        description="IP address of the host.",
+        examples=["127.0.0.1"],
+        json_schema_extra={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]},
+    ),
+    AfterValidator(_address),
+]
 Seconds = Annotated[float, Field(strict=True, ge=0, le=86400, allow_inf_nan=False, description="Seconds.")]
 Flag = Annotated[bool, Field(strict=True)]

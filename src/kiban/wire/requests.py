@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, IPvAnyAddress
+from pydantic import BeforeValidator, Field
 
 from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
 from kiban.model.machine import ComKind, DiskFormat, Protocol
 from kiban.wire.base import (
     LINE,
+    Address,
     Cpus,
     DiskSize,
     Flag,
@@ -23,6 +24,7 @@ from kiban.wire.base import (
     Seconds,
     Wire,
     Word,
+    number,
 )
 
 BootItem = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[a-z]+[0-9]*$")]
@@ -53,7 +55,7 @@ class NewForward(Wire):
     """A port of the host that leads into the guest."""
 
     protocol: Protocol = "tcp"
-    host_address: Annotated[IPvAnyAddress, Field(examples=["127.0.0.1"], validate_default=True)] = "127.0.0.1"  # type: ignore[assignment]  # validated
+    host_address: Address = "127.0.0.1"
     host_port: Port
     guest_port: Port
 
@@ -105,7 +107,7 @@ class NewMachine(Wire):
     """A machine to create."""
 
     name: MachineName
-    generation: Annotated[int, Field(strict=True, ge=0, le=1000, examples=[2])] = 2
+    generation: Annotated[int, BeforeValidator(number), Field(ge=0, le=1000, examples=[2])] = 2
     """1 or 2."""
     cpus: Cpus | None = None
     memory: Memory | None = None

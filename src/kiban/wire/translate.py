@@ -68,7 +68,7 @@ def machine_json(view: object) -> Mapping[str, Any]:
 def _forward(forward: requests.NewForward) -> Forward:
     return Forward(
         protocol=forward.protocol,
-        host_address=str(forward.host_address),
+        host_address=forward.host_address,
         host_port=forward.host_port,
         guest_port=forward.guest_port,
     )

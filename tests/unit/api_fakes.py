@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A service with a real socket, real jobs and the real client, on commands that only remember what they were asked.
+
+The permissions and the names are those of the real registry, so a command that changes there changes here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, cast
+
+from kiban.api.server import Listening, serve
+from kiban.commands.registry import COMMANDS, Command
+from kiban.engine.checkup import Finding
+from kiban.engine.events import Bus
+from kiban.engine.host import Host
+from kiban.engine.jobs import Jobs
+from kiban.engine.paths import Paths
+from kiban.engine.view import MachineView
+from kiban.errors import Conflict, NotFound
+from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
+
+PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
+SECRET = "not for callers"
+
+VIEW = MachineView(
+    name="web",
+    id="9f2c1f3a-0000-4000-8000-000000000001",
+    generation=2,
+    state="running",
+    reason="",
+    accelerator="tcg",
+    cpus=2,
+    memory=2**31,
+    guest="debian12",
+    firmware="/usr/share/OVMF/OVMF_CODE_4M.secboot.fd",
+    machine_type="pc-q35-7.2",
+    secure_boot=True,
+    template="microsoft-uefi-ca",
+    pause_after_boot_failure=False,
+    pxe_protocol="ipv4",
+    tpm=False,
+    disks=(Disk(id="disk0", path="disk0.qcow2", format="qcow2", bus="scsi", slot=0, owned=True),),
+    dvds=(Dvd(id="dvd0", bus="scsi", slot=1, medium=""),),
+    floppy=Floppy(medium="/a.img"),
+    nics=(
+        Nic(
+            id="nic0",
+            kind="synthetic",
+            model="virtio",
+            slot=0,
+            mac="52:54:00:00:00:01",
+            network="nat",
+            forwards=(Forward(protocol="tcp", host_address="127.0.0.1", host_port=2222, guest_port=22),),
+            boot=NetBoot(folder="/srv", file="shimx64.efi", protocol="tftp", port=0, secret=SECRET),
+        ),
+    ),
+    coms=(Com(number=1, kind="socket", path=""),),
+    boot=("disk0", "nic0"),
+    boot_entries=({"name": "Boot0001", "device": "disk0", "active": True, "description": "Disk"},),
+    video="synthetic",
+    autostart=False,
+    notes="",
+    pid=4711,
+    started="2026-01-01T00:00:00.000+00:00",
+    created="2026-01-01T00:00:00.000+00:00",
+    directory="/var/lib/kiban/machines/9f2c1f3a",
+    runtime="/run/kiban/m/9f2c1f3a",
+    warnings=("It is only a picture.",),
+    problem="",
+)
+
+
+class FakeHost:
+    """What the API takes from a host."""
+
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.events = Bus()
+        self.jobs = Jobs(paths.database, self.events)
+        self.calls: list[tuple[Any, ...]] = []
+        self.failure: BaseException | None = None
+        self.gate: asyncio.Event | None = None
+        self.progress: list[tuple[float, str]] = []
+
+    def find(self, name: str) -> MachineView:
+        if name not in (VIEW.name, VIEW.id):
+            raise NotFound(f"There is no machine {name!r}.", "See all: kiban ls", code="no-such-machine")
+        return VIEW
+
+
+def _fake(command: Command) -> Command:
+    async def function(host: FakeHost, *arguments: Any, **options: Any) -> Any:
+        progress = options.pop("progress", None)
+        assert (progress is not None) == command.job, "a job command takes a progress, and no other"
+        host.calls.append((command.name, *arguments, *options.values()))
+        if progress is not None:
+            for fraction, text in host.progress:
+                progress(fraction, text)
+        if host.gate is not None:
+            await host.gate.wait()
+        if host.failure is not None:
+            raise host.failure
+        return _RESULTS.get(command.name, lambda: VIEW)()
+
+    return replace(command, function=function)
+
+
+_RESULTS: dict[str, Callable[[], Any]] = {
+    "machines.list": lambda: [VIEW, replace(VIEW, name="db", floppy=None, secure_boot=None)],
+    "machines.remove": lambda: None,
+    "screen.screenshot": lambda: PNG,
+    "screen.type_text": lambda: None,
+    "screen.press": lambda: None,
+    "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
+}
+FAKES = {name: _fake(command) for name, command in COMMANDS.items()}
+
+
+class Service:
+    """The service in a thread of its own, for a `with` block."""
+
+    def __init__(self, root: Path, *, listen: str | None = None) -> None:
+        self.paths = Paths(root / "state", root / "run")
+        self.paths.state.mkdir(exist_ok=True)
+        self._listen = listen
+        self._up = threading.Event()
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._main, daemon=True)
+        self.where: Listening
+        self.host: FakeHost
+        self.loop: asyncio.AbstractEventLoop
+        self._stop: asyncio.Event
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.paths.socket}"
+
+    def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call something inside the service, and return its result."""
+
+        async def inside() -> Any:
+            return function(*arguments)
+
+        return asyncio.run_coroutine_threadsafe(inside(), self.loop).result(30)
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._stop.set)
+
+    def __enter__(self) -> Service:
+        self._thread.start()
+        assert self._up.wait(60), "the service did not start"
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self._thread.join(60)
+        assert not self._thread.is_alive(), "the service did not stop"
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # shown where the service is used
+            self._failure = error
+        finally:
+            self._up.set()
+
+    async def _serve(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        self.host = FakeHost(self.paths)
+        await serve(cast("Host", self.host), self._stop, listen=self._listen, commands=FAKES, ready=self._ready)
+        self.host.jobs._database.close()
+
+    def _ready(self, where: Listening) -> None:
+        self.where = where
+        self._up.set()
+
+
+def busy() -> Conflict:
+    """An error as commands raise it."""
+    return Conflict("Cannot start web: it is running.", "Stop it first: kiban stop web", code="is-running")
+
+
+def names(kind: Any) -> set[str]:
+    """Names of a dataclass's fields."""
+    return {field.name for field in fields(kind)}

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The API's document, its wire types, the client's records and the package's names agree with each other."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+from api_fakes import names
+from pydantic import BaseModel
+
+import kiban
+from kiban.api.openapi import document
+from kiban.client import records
+from kiban.engine.view import MachineView
+from kiban.model import requests as model
+from kiban.wire import answers, requests
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
+
+
+def test_the_committed_document_is_this_versions() -> None:
+    """Rewrite it with: python -m kiban.api.openapi docs/reference/openapi.json"""
+    assert COMMITTED.read_text(encoding="utf-8") == document()
+
+
+def test_every_operation_is_described_and_answers_with_problems() -> None:
+    for path, methods in json.loads(COMMITTED.read_text())["paths"].items():
+        for method, operation in methods.items():
+            assert operation["description"], (method, path)
+            assert "application/problem+json" in operation["responses"]["default"]["content"], (method, path)
+            assert "422" not in operation["responses"], "FastAPI's own error format is not ours"
+
+
+@pytest.mark.parametrize(
+    ("wire", "inside"),
+    [
+        (requests.NewMachine, model.MachineRequest),
+        (requests.MachineChanges, model.Changes),
+        (requests.NewDisk, model.DiskRequest),
+        (requests.NewNic, model.NicRequest),
+        (requests.NewNetBoot, model.NetBootRequest),
+        (requests.NewCom, model.ComRequest),
+        (answers.Machine, MachineView),
+    ],
+)
+def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside: type) -> None:
+    assert {field.alias or name for name, field in wire.model_fields.items()} == names(inside)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        k
+        for _, k in inspect.getmembers(records, inspect.isclass)
+        if k.__module__ == records.__name__ and k is not records.Record
+    ],
+)
+def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
+    sent: type[BaseModel] = getattr(answers, kind.__name__)
+    members = {name for name in get_type_hints(kind) if not name.startswith("_")}
+    assert members == set(sent.model_fields)
+    assert not members & set(dir(dict)), "a method of dict would hide it"
+
+
+def test_the_packages_names() -> None:
+    assert all(getattr(kiban, name).__name__ == name for name in kiban.__all__)
+    assert set(kiban.__all__) <= set(dir(kiban))
+    with pytest.raises(AttributeError):
+        _ = kiban.nonsense
+
+
+def test_the_version_is_the_packages() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project.get("version", kiban.__version__) == kiban.__version__
+
+
+def test_the_client_is_light_to_import() -> None:
+    """Each of these takes longer to import than a machine to start."""
+    heavy = "asyncio dataclasses email fastapi http.client inspect pathlib pydantic ssl subprocess urllib.parse uvicorn"
+    code = f"import kiban.client, sys; print(*[name for name in {heavy.split()!r} if name in sys.modules])"
+    clean = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert clean.stdout.split() == []

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Jobs and events over the socket: wait, progress, cancel, Ctrl-C, and streams that end with the service."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_fakes import Service
+
+import kiban
+from kiban import errors
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with Service(tmp_path) as service:
+        yield service
+
+
+def block(service: Service) -> None:
+    """From now on commands wait at the gate."""
+    service.host.gate = service.call(asyncio.Event)
+
+
+def release(service: Service) -> None:
+    assert service.host.gate is not None
+    service.loop.call_soon_threadsafe(service.host.gate.set)
+
+
+def test_progress_is_told_while_the_job_goes_on(service: Service) -> None:
+    block(service)
+    service.host.progress = [(0.25, "copying")]
+    seen = []
+
+    def progress(fraction: float, text: str) -> None:
+        seen.append((fraction, text))
+        release(service)
+
+    assert kiban.connect(service.url).create("web", progress=progress).name == "web"
+    assert seen[0] == (0.25, "copying")
+
+
+def test_a_job_without_wait_is_answered_at_once(service: Service) -> None:
+    block(service)
+    client = kiban.connect(service.url)
+    job = client._transport.call("POST", "/v1/machines/web/start")
+    assert job["state"] in ("queued", "running")
+    assert client.job(job["id"]).ended is None
+    release(service)
+    over = client.job(job["id"], wait=60)
+    assert (over.state, over.command, over.machine, over.result["name"]) == ("done", "life.start", "web", "web")
+    assert [found.id for found in client.jobs()] == [job["id"]]
+
+
+def test_cancel(service: Service) -> None:
+    block(service)
+    client = kiban.connect(service.url)
+    with client.events() as events:
+        caught: list[BaseException] = []
+        thread = threading.Thread(target=_start, args=(client, caught))
+        thread.start()
+        created = next(event for event in events if event.kind == "job.created")
+        client.cancel_job(created.data["job"])
+        thread.join(60)
+    assert isinstance(caught[0], errors.Cancelled)
+    assert client.jobs()[0].state == "cancelled"
+    with pytest.raises(errors.Conflict):
+        client.cancel_job(client.jobs()[0].id)
+
+
+def _start(client: kiban.Client, caught: list[BaseException]) -> None:
+    try:
+        client.start("web")
+    except errors.KibanError as error:
+        caught.append(error)
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, ZeroDivisionError])
+def test_who_stops_waiting_stops_the_job(service: Service, kind: type[BaseException]) -> None:
+    block(service)
+    client = kiban.connect(service.url)
+
+    def progress(fraction: float, text: str) -> None:
+        raise kind
+
+    with pytest.raises(kind):
+        client.start("web", progress=progress)
+    assert client.job(client.jobs()[0].id, wait=60).state == "cancelled"
+
+
+def test_events_of_one_machine(service: Service) -> None:
+    client = kiban.connect(service.url)
+    with client.events("web") as events:
+        service.call(lambda: service.host.events.publish("state", machine="db", machine_id="1", state="off"))
+        service.call(lambda: service.host.events.publish("state", machine="web", machine_id="2", state="running"))
+        event = next(events)
+    assert (event.kind, event.machine, event.machine_id, event.data) == ("state", "web", "2", {"state": "running"})
+    assert event.number == 2
+
+
+def test_a_listener_that_left_is_forgotten(service: Service) -> None:
+    with kiban.connect(service.url).events() as events:
+        assert service.call(lambda: len(service.host.events._listeners)) == 1
+        service.call(lambda: service.host.events.publish("x"))
+        next(events)
+    with kiban.connect(service.url).events() as events:  # the first one's end is noticed by then, or soon
+        for _ in range(1000):
+            service.call(lambda: service.host.events.publish("y"))
+            next(events)
+            if service.call(lambda: len(service.host.events._listeners)) == 1:
+                break
+        else:
+            pytest.fail("the listener is still there")
+
+
+def test_when_the_service_stops_streams_end_and_waiters_hear_of_it(service: Service) -> None:
+    block(service)
+    client = kiban.connect(service.url)
+    caught: list[BaseException] = []
+    with client.events() as events:
+        thread = threading.Thread(target=_start, args=(client, caught))
+        thread.start()
+        next(event for event in events if event.kind == "job.created")
+        service.stop()
+        assert [event.kind for event in events if event.kind == "job.ended"] == ["job.ended"]
+    thread.join(60)
+    assert isinstance(caught[0], errors.Cancelled)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Each method of the client reaches its command with the model's own types, and what the command returns comes back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_fakes import FAKES, PNG, VIEW, Service
+
+import kiban
+from kiban.model.machine import Forward
+from kiban.model.requests import Changes, ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+
+DISK = DiskRequest(path="/a.vhdx", format="vhdx", bus="scsi", copy=True)
+NIC = NicRequest(
+    kind="legacy",
+    mac="52:54:00:aa:bb:cc",
+    forwards=(Forward(protocol="udp", host_address="::1", host_port=53, guest_port=5353),),
+    boot=NetBootRequest(folder="/srv", file="grub/x.efi", protocol="http"),
+)
+COM = ComRequest(number=2, kind="file", path="/tmp/com2.log")
+FULL = MachineRequest(
+    name="new",
+    generation=1,
+    cpus=4,
+    memory=2**30,
+    disks=(DISK, DiskRequest(size=2**30)),
+    dvds=("/a.iso", ""),
+    floppy="/a.img",
+    nics=(NIC,),
+    boot=("dvd", "disk"),
+    pxe_protocol="ipv6",
+    secure_boot=False,
+    template="microsoft-windows",
+    pause_after_boot_failure=True,
+    tpm=False,
+    coms=(COM,),
+    guest="win2k",
+    video="cirrus",
+    autostart=True,
+    notes="two\nlines",
+)
+CHANGES = Changes(cpus=3, memory=2**31, boot=("nic", "disk"), coms=(COM,), floppy="", notes="", autostart=False)
+
+Call = Callable[[kiban.Client], Any]
+CALLS: list[tuple[Call, tuple[Any, ...]]] = [
+    (lambda c: c.machines(), ("machines.list",)),
+    (lambda c: c.machine("web"), ("machines.info", "web")),
+    (lambda c: c.create(**vars(FULL)), ("machines.create", FULL)),
+    (lambda c: c.create("bare"), ("machines.create", MachineRequest(name="bare"))),
+    (lambda c: c.create("deaf", nics=()), ("machines.create", MachineRequest(name="deaf", nics=()))),
+    (lambda c: c.edit("web", **vars(CHANGES)), ("machines.edit", "web", CHANGES)),
+    (lambda c: c.edit("web", tpm=True), ("machines.edit", "web", Changes(tpm=True))),
+    (lambda c: c.rename("web", "www"), ("machines.rename", "web", "www")),
+    (lambda c: c.remove("web"), ("machines.remove", "web")),
+    (lambda c: c.discard("web"), ("machines.discard", "web")),
+    (lambda c: c.start("web"), ("life.start", "web")),
+    (lambda c: c.stop("web", timeout=7.5), ("life.shut_down", "web", 7.5)),
+    (lambda c: c.stop("web", force=True), ("life.turn_off", "web")),
+    (lambda c: c.restart("web", timeout=9), ("life.restart", "web", 9)),
+    (lambda c: c.save("web"), ("life.save", "web")),
+    (lambda c: c.reset("web"), ("life.reset", "web")),
+    (lambda c: c.pause(VIEW.id), ("life.pause", VIEW.id)),
+    (lambda c: c.resume("web"), ("life.resume", "web")),
+    (lambda c: c.add_disk("web", DISK), ("devices.add_disk", "web", DISK)),
+    (lambda c: c.add_nic("web", NIC), ("devices.add_nic", "web", NIC)),
+    (lambda c: c.add_dvd("web"), ("devices.add_dvd", "web", "")),
+    (lambda c: c.add_dvd("web", "/a.iso"), ("devices.add_dvd", "web", "/a.iso")),
+    (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),
+    (lambda c: c.insert("web", "dvd0", "/a.iso"), ("devices.insert", "web", "dvd0", "/a.iso")),
+    (lambda c: c.eject("web", "dvd0"), ("devices.eject", "web", "dvd0")),
+    (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
+    (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
+    (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
+    (lambda c: c.doctor(), ("doctor.report",)),
+]
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("s")) as service:
+        yield service
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"), CALLS, ids=[f"{n}-{expected[0]}" for n, (_, expected) in enumerate(CALLS)]
+)
+def test_a_method_reaches_its_command(service: Service, call: Call, expected: tuple[Any, ...]) -> None:
+    service.host.calls.clear()
+    call(kiban.connect(service.url))
+    assert service.host.calls == [expected]
+
+
+def test_every_command_has_a_route_and_a_method() -> None:
+    assert {expected[0] for _, expected in CALLS} == set(FAKES)
+
+
+def test_a_machine_comes_back_with_all_its_parts(service: Service) -> None:
+    machine = kiban.connect(service.url).start("web")
+    assert (machine.name, machine.state, machine.memory, machine.secure_boot) == ("web", "running", 2**31, True)
+    assert machine.disks[0].id == "disk0"
+    assert machine.nics[0].forwards[0].guest_port == 22
+    assert machine.nics[0].boot is not None
+    assert machine.nics[0].boot.file == "shimx64.efi"
+    assert machine.boot_entries[0].description == "Disk"
+    assert machine.floppy == "/a.img"
+    assert machine.runtime == VIEW.runtime
+    assert machine.warnings == ["It is only a picture."]
+    assert "not for callers" not in str(machine), "the secret of the boot folder is the guest's"
+
+
+def test_reads(service: Service) -> None:
+    client = kiban.connect(service.url)
+    assert [(m.name, m.floppy, m.secure_boot) for m in client.machines()] == [
+        ("web", "/a.img", True),
+        ("db", None, None),
+    ]
+    assert client.screenshot("web") == PNG
+    assert client.doctor() == [{"name": "QEMU", "ok": True, "detail": "7.2", "hint": "", "needed": True}]
+    assert client.version().kiban == kiban.__version__
+
+
+def test_paths_are_relative_to_the_caller(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    service.host.calls.clear()
+    client = kiban.connect(service.url)
+    client.create("new", disks=[DiskRequest(path="a.vhdx", format="vhdx")], dvds=["b.iso", ""], floppy="")
+    client.insert("web", "dvd0", "../b.iso")
+    _, request = service.host.calls[0]
+    assert request.disks[0].path == f"{tmp_path}/a.vhdx"
+    assert request.dvds == (f"{tmp_path}/b.iso", "")
+    assert request.floppy == ""
+    assert service.host.calls[1][-1] == f"{tmp_path.parent}/b.iso"
