@@ -25,7 +25,7 @@ from kiban.errors import Conflict, NotFound
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
-SECRET = "not for callers"
+UNSEEN = "not for callers"
 
 VIEW = MachineView(
     name="web",
@@ -56,7 +56,7 @@ VIEW = MachineView(
             mac="52:54:00:00:00:01",
             network="nat",
             forwards=(Forward(protocol="tcp", host_address="127.0.0.1", host_port=2222, guest_port=22),),
-            boot=NetBoot(folder="/srv", file="shimx64.efi", protocol="tftp", port=0, secret=SECRET),
+            boot=NetBoot(folder="/srv", file="shimx64.efi", protocol="tftp", port=0, secret=UNSEEN),
         ),
     ),
     coms=(Com(number=1, kind="socket", path=""),),

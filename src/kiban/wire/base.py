@@ -67,14 +67,13 @@ MediumPath = Annotated[
     ),
 ]
 Word = Annotated[str, Field(max_length=64, pattern=LINE)]
-Cpus = Annotated[int, BeforeValidator(number), Field(ge=1, le=4096, description="Virtual processors.", examples=[2])]
+Whole = BeforeValidator(number)  # stands after the bounds, which belong to the integer itself
+Cpus = Annotated[int, Field(ge=1, le=4096, description="Virtual processors.", examples=[2]), Whole]
 Memory = Annotated[
-    int, Field(strict=True, ge=1024**2, le=2**50, description="Memory in bytes, whole MiB.", examples=[2147483648])
+    int, Field(ge=1024**2, le=2**50, description="Memory in bytes, whole MiB.", examples=[2147483648]), Whole
 ]
-DiskSize = Annotated[
-    int, BeforeValidator(number), Field(ge=1, le=2**50, description="Size in bytes.", examples=[21474836480])
-]
-Port = Annotated[int, BeforeValidator(number), Field(ge=1, le=65535)]
+DiskSize = Annotated[int, Field(ge=1, le=2**50, description="Size in bytes.", examples=[21474836480]), Whole]
+Port = Annotated[int, Field(ge=1, le=65535), Whole]
 Notes = Annotated[str, Field(max_length=16384, pattern=r"^[^\x00]*$", description="Free text.")]
 
 

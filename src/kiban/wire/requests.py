@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
 from kiban.model.machine import ComKind, DiskFormat, Protocol
@@ -22,9 +22,9 @@ from kiban.wire.base import (
     Notes,
     Port,
     Seconds,
+    Whole,
     Wire,
     Word,
-    number,
 )
 
 BootItem = Annotated[str, Field(min_length=1, max_length=16, pattern=r"^[a-z]+[0-9]*$")]
@@ -107,7 +107,7 @@ class NewMachine(Wire):
     """A machine to create."""
 
     name: MachineName
-    generation: Annotated[int, BeforeValidator(number), Field(ge=0, le=1000, examples=[2])] = 2
+    generation: Annotated[int, Field(ge=0, le=1000, examples=[2]), Whole] = 2
     """1 or 2."""
     cpus: Cpus | None = None
     memory: Memory | None = None
