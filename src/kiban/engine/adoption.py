@@ -82,8 +82,7 @@ async def _settle(handle: Handle) -> None:
 
 
 async def _tidy(handle: Handle) -> None:
-    (handle.directory / PARTIAL).unlink(missing_ok=True)
-    if handle.runtime.exists():
+    if (handle.directory / PARTIAL).exists() or handle.runtime.exists():
         # it was started, and nobody saw its end
         handle.reason = UNWATCHED
         with contextlib.suppress(KibanError):

@@ -19,6 +19,7 @@ from kiban.engine import netboot, nvram, profiles, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
+from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model import contract
 from kiban.model.generations import Generation, generation
@@ -122,7 +123,7 @@ async def _fill(
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
         await make_disk(staged, machine, number, disk)
     if machine.uefi and template:
-        await asyncio.to_thread(nvram.create, staged, machine, machine.uefi, template)
+        await in_thread(nvram.create, staged, machine, machine.uefi, template)
     if machine.tpm:
         progress(0.9, "making the TPM")
         await tpm.make(staged, host.account())

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from kiban.adapters.store import directory as store
 from kiban.engine import hotplug, nvram, profiles, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
+from kiban.engine.whole import in_thread
 from kiban.model import contract, edit
 from kiban.model.machine import Machine, Uefi
 from kiban.model.requests import Changes
@@ -29,7 +29,7 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
             media.check_floppy(Path(changes.floppy))
         machine = edit.apply(handle.machine, changes)
         if edit.wants_off(changes):
-            await asyncio.to_thread(_firmware, handle.directory, handle.machine, machine)
+            await in_thread(_firmware, handle.directory, handle.machine, machine)
             if machine.tpm and not handle.machine.tpm:
                 await tpm.make(handle.directory, host.account())
         elif changes.floppy is not None and handle.alive:
@@ -68,7 +68,7 @@ async def remove(host: Host, handle: Handle) -> None:
         handle.check("remove")
         try:
             with process.locked(handle.directory / "lock"):  # somebody else's service may have started it
-                await asyncio.to_thread(store.remove, handle.directory)
+                await in_thread(store.remove, handle.directory)
         finally:
             # also when the directory went some other way, or the thread finishes what nobody waits for
             if not handle.directory.exists():

@@ -8,6 +8,7 @@ device that appears at the next start, never one that the guest uses and nobody 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
 from kiban.engine import creating, netdev, nvram
 from kiban.engine.handle import Handle
-from kiban.errors import Conflict, KibanError, NotFound, TimedOut
+from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
 from kiban.model.generations import Bus
 from kiban.model.machine import Disk, Machine
@@ -169,18 +170,35 @@ async def _plug_nic(handle: Handle, machine: Machine, device_id: str) -> None:
     if not handle.alive:
         return
     nic = next(n for n in machine.nics if n.id == device_id)
-    props = netdev.of(nic)
-    if props:
-        await handle.live.run("netdev_add", {**props, "id": f"net-{nic.id}"})
+    made: list[str] = []
     try:
+        for props in netdev.of(machine, nic, handle.runtime):
+            await handle.live.run("netdev_add", props)
+            made.append(props["id"])
         await handle.live.run("device_add", devices.nic(machine, nic, rom=""))
     except KibanError:
-        if props:
-            await handle.live.run("netdev_del", {"id": f"net-{nic.id}"})
+        await _drop_netdevs(handle, made)
         raise
 
 
 async def _unplug(handle: Handle, device_id: str) -> None:
+    if await _plugged(handle, device_id):
+        await _let_go(handle, device_id)
+    machine = handle.machine
+    if any(n.id == device_id and n.network != "none" for n in machine.nics):
+        with contextlib.suppress(Failed):  # gone already: a service was killed between this and the new definition
+            await handle.live.run("netdev_del", {"id": f"net-{device_id}"})
+    await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in _names(d)])
+    await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
+
+
+async def _plugged(handle: Handle, device_id: str) -> bool:
+    """Whether QEMU has the device: a service that was killed while it plugged or unplugged it leaves that open."""
+    devices_there = await handle.live.run("qom-list", {"path": "/machine/peripheral"})
+    return any(device["name"] == device_id for device in devices_there)
+
+
+async def _let_go(handle: Handle, device_id: str) -> None:
     gone = handle.expect_deleted(device_id)
     await handle.live.run("device_del", {"id": device_id})
     try:
@@ -191,11 +209,6 @@ async def _unplug(handle: Handle, device_id: str) -> None:
             f"The guest of {handle.name} did not let go of {device_id} within {UNPLUG_SECONDS:.0f} s.",
             f"Stop the machine and remove the device then: kiban stop {handle.name}",
         ) from None
-    machine = handle.machine
-    if any(n.id == device_id and n.network != "none" for n in machine.nics):
-        await handle.live.run("netdev_del", {"id": f"net-{device_id}"})
-    await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in _names(d)])
-    await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
 
 
 def _names(disk: Disk) -> list[str]:
@@ -203,8 +216,15 @@ def _names(disk: Disk) -> list[str]:
 
 
 async def _drop_nodes(handle: Handle, names: list[str]) -> None:
+    there = {node["node-name"] for node in await handle.live.run("query-named-block-nodes", {"flat": True})}
     for name in reversed(names):
-        await handle.live.run("blockdev-del", {"node-name": name})
+        if name in there:
+            await handle.live.run("blockdev-del", {"node-name": name})
+
+
+async def _drop_netdevs(handle: Handle, names: list[str]) -> None:
+    for name in reversed(names):
+        await handle.live.run("netdev_del", {"id": name})
 
 
 async def _change_medium(handle: Handle, device_id: str, medium: str) -> None:

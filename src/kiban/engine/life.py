@@ -11,6 +11,7 @@ from kiban.engine import nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
+from kiban.engine.whole import whole
 from kiban.errors import KibanError, TimedOut
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
             if before == "saved":
                 await saving.restore(handle, progress)
         except BaseException as error:
-            await asyncio.shield(supervision.end(handle))
+            await whole(supervision.end(handle))
             _not_started(handle, error)
             raise
         handle.enter("running")

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Saving a machine's memory to disk, and restoring it.
 
-    running ─► stop ─► set aside ─► write memory.partial ─► fsync, rename to memory.saved ─► quit
+    running ─► memory.partial ─► stop ─► set aside ─► write into it ─► fsync, rename to memory.saved ─► quit
     start   ─► QEMU waits ─► read memory.saved ─► remove it ─► go on
 
 The rename is the moment of truth: before it the machine goes on as if nothing had been, after it the machine is saved.
-memory.saved never exists while the guest runs, so it can never be older than the disks. `kiban.engine.adoption` ends
-what a killed service left between two of these steps.
+memory.saved never exists while the guest runs, so it can never be older than the disks. memory.partial is there from
+before the first step until after the last one of going back, so that `kiban.engine.adoption` knows what a killed service
+left between any two of them.
 
 QEMU refuses to migrate, even to a file, while a VHDX or VHD image is open (it could not reopen it elsewhere). The guest
 is stopped and the image is not needed for its state, so it is set aside: the disk's node is pointed at an empty one,
@@ -27,6 +28,7 @@ from kiban.adapters.store.directory import sync_directory
 from kiban.engine import supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.progress import Progress, quiet
+from kiban.engine.whole import in_thread, whole
 from kiban.errors import Failed, HostLacks, KibanError
 
 POLL_SECONDS = 0.05
@@ -39,17 +41,20 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
         handle.check("save")
         was = handle.state
         _check_space(handle)
-        try:
-            await handle.live.run("stop")
-            handle.state = "paused"
-            await _set_aside(handle)
-            await _write(handle, progress)
-        except BaseException:
-            await asyncio.shield(undo(handle, go_on=was == "running"))
-            raise
-        (handle.directory / PARTIAL).replace(handle.directory / SAVED)
+        with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
+            try:
+                await handle.live.run("stop")
+                handle.state = "paused"
+                await _set_aside(handle)
+                await _write(handle, descriptor, progress)
+                _keep(handle)
+            except BaseException:
+                if handle.monitor is not None:
+                    await whole(undo(handle, go_on=was == "running"))
+                raise
         sync_directory(handle.directory)
-        await supervision.end(handle)
+        # a guest that was saved must not be resumed any more, whoever loses patience now
+        await whole(supervision.end(handle))
 
 
 def _check_space(handle: Handle) -> None:
@@ -64,21 +69,30 @@ def _check_space(handle: Handle) -> None:
 
 @contextmanager
 def _opened(path: Path, flags: int) -> Iterator[int]:
-    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, flags | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise HostLacks(f"{path} cannot be opened: {error.strerror}.", f"Look at it: ls -l {path}") from error
     try:
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-async def _write(handle: Handle, progress: Progress) -> None:
+async def _write(handle: Handle, descriptor: int, progress: Progress) -> None:
     monitor = handle.live
     await monitor.run("migrate-set-parameters", {"max-bandwidth": UNLIMITED})
-    with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
-        await monitor.send_file(descriptor, "memory")
-        await monitor.run("migrate", {"uri": "fd:memory"})
-        await _until_moved(handle, progress, "saving memory")
-        await asyncio.to_thread(os.fsync, descriptor)
+    await monitor.send_file(descriptor, "memory")
+    await monitor.run("migrate", {"uri": "fd:memory"})
+    await _until_moved(handle, progress, "saving memory")
+    await in_thread(_sync, descriptor)
+
+
+def _sync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise HostLacks(f"The memory cannot be written: {error.strerror}.", "Look at the disk: dmesg") from error
 
 
 async def _until_moved(handle: Handle, progress: Progress, text: str) -> None:
@@ -110,6 +124,13 @@ async def _size(handle: Handle, node: str) -> int:
     return next(int(n["image"]["virtual-size"]) for n in nodes if n["node-name"] == node)
 
 
+def _keep(handle: Handle) -> None:
+    try:
+        (handle.directory / PARTIAL).replace(handle.directory / SAVED)
+    except OSError as error:  # its QEMU may have ended, and taken it along, while it was brought to the disk
+        raise Failed(f"The memory of {handle.name} could not be kept: {error.strerror}.") from error
+
+
 async def undo(handle: Handle, *, go_on: bool) -> None:
     """Bring back a machine that was not saved after all: its disks, and its processors if it was running."""
     monitor = handle.live
@@ -123,9 +144,9 @@ async def undo(handle: Handle, *, go_on: bool) -> None:
                     await monitor.run("blockdev-add", devices.image_node(disk, await monitor.add_file(descriptor)))
             await monitor.run("blockdev-reopen", {"options": [devices.pointed_at(disk, devices.image(disk))]})
             await monitor.run("blockdev-del", {"node-name": devices.empty(disk)})
-    (handle.directory / PARTIAL).unlink(missing_ok=True)
     if go_on:
         await monitor.run("cont")
+    (handle.directory / PARTIAL).unlink(missing_ok=True)
     handle.enter("running" if go_on else "paused")
 
 

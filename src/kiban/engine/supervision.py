@@ -18,7 +18,8 @@ import psutil
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import Monitor
-from kiban.engine.handle import SAVED, Handle
+from kiban.engine.handle import PARTIAL, SAVED, Handle
+from kiban.engine.whole import whole
 from kiban.errors import Failed, KibanError
 from kiban.model.states import State
 
@@ -49,7 +50,7 @@ async def take_on(handle: Handle, pid: int, child: subprocess.Popen[bytes] | Non
         handle.monitor = await _connected(handle, handle.process)
     except BaseException:
         if child is not None:
-            await asyncio.shield(_end(handle.process))
+            await whole(_end(handle.process))
             handle.process, handle.started = None, ""
             raise
         handle.supervision = asyncio.create_task(_see_off(handle, handle.process))
@@ -95,7 +96,8 @@ async def _see_off(handle: Handle, ended: process.Ended) -> None:
 
 
 async def clear(handle: Handle) -> None:
-    """Remove what stood around a machine whose QEMU has ended: its servers and sockets."""
+    """Remove what stood around a machine whose QEMU has ended: its servers, its sockets, memory it did not finish."""
+    (handle.directory / PARTIAL).unlink(missing_ok=True)
     for closer in handle.closers:
         await closer.close()
     handle.closers.clear()
@@ -143,7 +145,7 @@ async def end(handle: Handle) -> None:
     if handle.process is not None:
         await _end(handle.process)
     if supervision is not None:
-        await supervision
+        await asyncio.shield(supervision)  # a caller who gives up does not take the watch with him
 
 
 async def until_off(handle: Handle) -> None:

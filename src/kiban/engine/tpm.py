@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 from pathlib import Path
@@ -11,13 +10,14 @@ from pathlib import Path
 from kiban.adapters.firmware.tpm import create_tpm, start_swtpm
 from kiban.adapters.qemu.process import Account
 from kiban.engine.handle import Handle
+from kiban.engine.whole import in_thread
 
 DIRECTORY = "tpm"
 
 
 async def make(directory: Path, owner: Account) -> None:
     """Make the TPM of a machine in its directory."""
-    await asyncio.to_thread(create_tpm, directory / DIRECTORY, **_identity(owner))
+    await in_thread(create_tpm, directory / DIRECTORY, **_identity(owner))
 
 
 def start(handle: Handle, owner: Account) -> tuple[Path, subprocess.Popen[bytes]]:

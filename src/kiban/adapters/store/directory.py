@@ -5,12 +5,14 @@
                 status.json   what is worth keeping about the last run
                 lock          held by the machine's QEMU for as long as that runs
                 nvram.fd, tpm/, diskN.*, memory.saved
+                .*           being written; nobody's any more when a service starts
 <machines>/.new-<id>/         a machine being made; renamed to <id> when whole
 <machines>/.gone-<id>/        a machine being removed
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -167,8 +169,19 @@ def remove(directory: Path) -> None:
 
 
 def sweep(machines: Path) -> list[Path]:
-    """Delete what a killed service left half made or half removed; returns it."""
+    """Delete what a killed service left half made, half removed or half written; returns it."""
     left = [e for e in machines.iterdir() if e.name.startswith((NEW, GONE))] if machines.is_dir() else []
     for entry in left:
         shutil.rmtree(entry, ignore_errors=True)
-    return left
+    files = [file for directory in scan(machines) for file in _hidden(directory)]
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()
+    return [*left, *files]
+
+
+def _hidden(directory: Path) -> list[Path]:
+    try:
+        return [e for e in directory.iterdir() if e.name.startswith(".") and not e.is_dir()]
+    except OSError:
+        return []  # whoever loads the machine says what is wrong with its directory
