@@ -185,9 +185,9 @@ async def _unplug(handle: Handle, device_id: str) -> None:
     if await _plugged(handle, device_id):
         await _let_go(handle, device_id)
     machine = handle.machine
-    if any(n.id == device_id and n.network != "none" for n in machine.nics):
-        with contextlib.suppress(Failed):  # gone already: a service was killed between this and the new definition
-            await handle.live.run("netdev_del", {"id": f"net-{device_id}"})
+    for nic in machine.nics:
+        if nic.id == device_id:
+            await _drop_netdevs(handle, [props["id"] for props in netdev.of(machine, nic, handle.runtime)])
     await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in _names(d)])
     await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
 
@@ -224,7 +224,8 @@ async def _drop_nodes(handle: Handle, names: list[str]) -> None:
 
 async def _drop_netdevs(handle: Handle, names: list[str]) -> None:
     for name in reversed(names):
-        await handle.live.run("netdev_del", {"id": name})
+        with contextlib.suppress(Failed):  # gone already: a service was killed between this and the new definition
+            await handle.live.run("netdev_del", {"id": name})
 
 
 async def _change_medium(handle: Handle, device_id: str, medium: str) -> None:

@@ -55,20 +55,12 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             tpm_socket: Path | str = ""
             if machine.tpm:
                 tpm_socket, swtpm = tpm.start(handle, owner)
-            await netboot.serve(handle)
-            runtime = cmdline.Runtime(
-                directory=handle.directory,
-                qmp_fd=sockets["qmp"].fileno(),
-                agent_fd=sockets["agent"].fileno(),
-                com_fds={n: sockets[f"com{n}"].fileno() for n in (1, 2) if f"com{n}" in sockets},
-                tpm_socket=str(tpm_socket),
-                netdevs={nic.id: netdev.of(nic) for nic in machine.nics if nic.network != "none"},
-                incoming=incoming,
-            )
+            runtime = _runtime(handle, sockets, tpm_socket=str(tpm_socket), incoming=incoming)
             line = cmdline.build(machine, generation(machine.generation), host.qemu_host(), runtime)
             inherit = [lock, *(s.fileno() for s in sockets.values())]
             child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
             await supervision.take_on(handle, child.pid, child)
+            await netboot.serve(handle)
         except BaseException:
             if swtpm:
                 swtpm.terminate()
@@ -76,6 +68,19 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             await supervision.clear(handle)
             raise
     handle.accelerator = host.acceleration.name
+
+
+def _runtime(handle: Handle, sockets: dict[str, socket.socket], *, tpm_socket: str, incoming: bool) -> cmdline.Runtime:
+    machine = handle.machine
+    return cmdline.Runtime(
+        directory=handle.directory,
+        qmp_fd=sockets["qmp"].fileno(),
+        agent_fd=sockets["agent"].fileno(),
+        com_fds={n: sockets[f"com{n}"].fileno() for n in (1, 2) if f"com{n}" in sockets},
+        tpm_socket=tpm_socket,
+        netdevs=[props for nic in machine.nics for props in netdev.of(machine, nic, handle.runtime)],
+        incoming=incoming,
+    )
 
 
 def check_memory(machine: Machine) -> None:

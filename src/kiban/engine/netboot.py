@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The folders that machines boot from over the network.
 
-TFTP is served by QEMU itself. HTTP is served by the service on loopback, which the guest reaches as 10.0.2.2, under a
-secret that is part of the address and known only to the machine's NVRAM: whoever knows it may read the folder.
+TFTP is served by QEMU itself; PXE over IPv6 needs a DHCPv6 server beside it. HTTP is served by the service on loopback,
+which the guest reaches as 10.0.2.2, under a secret that is part of the address and known only to the machine's NVRAM:
+whoever knows it may read the folder.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import logging
 import socket
 from pathlib import Path
 
+from kiban.adapters.net.dhcp6 import Dhcp6
 from kiban.adapters.net.httpboot import HttpBoot
+from kiban.engine import netdev
 from kiban.engine.handle import Handle
-from kiban.errors import Conflict
+from kiban.errors import KibanError
 from kiban.model.machine import Machine, NetBoot
 
 log = logging.getLogger(__name__)
@@ -38,16 +41,26 @@ def choose_port() -> int:
 
 
 async def serve(handle: Handle) -> None:
-    """Serve the HTTP folders of a machine for as long as its QEMU runs.
+    """Serve what a machine boots from over the network, for as long as its QEMU, which runs already.
 
-    A port that somebody else took meanwhile must not keep a machine from starting that may not even want it.
+    A port that somebody else took meanwhile must not keep a machine from running that may not even want it.
     """
-    for boot in _over_http(handle.machine):
-        server = HttpBoot(Path(boot.folder), secret=boot.secret, port=boot.port)
+    for server in _servers(handle):
         try:
             await server.start()
-        except Conflict as error:
-            handle.warnings.append(f"It cannot boot over HTTP: {error.message}")
+        except KibanError as error:
+            handle.warnings.append(f"It cannot boot from the network: {error.message}")
             log.warning("%s: %s", handle.name, error)
         else:
             handle.closers.append(server)
+
+
+def _servers(handle: Handle) -> list[HttpBoot | Dhcp6]:
+    machine = handle.machine
+    found: list[HttpBoot | Dhcp6] = [
+        HttpBoot(Path(boot.folder), secret=boot.secret, port=boot.port) for boot in _over_http(machine)
+    ]
+    for nic in machine.nics:
+        if boot := netdev.boots_over_ipv6(machine, nic):
+            found.append(Dhcp6(netdev.dhcp6_socket(nic, handle.runtime), boot.file))
+    return found

@@ -4,23 +4,38 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from kiban.adapters.net import user
 from kiban.adapters.net.user import PortForward
-from kiban.model.machine import Nic
+from kiban.adapters.qemu.devices import Props, netdev_id
+from kiban.model.machine import Machine, NetBoot, Nic
 
 
-def of(nic: Nic) -> dict[str, Any]:
-    """The back end of an adapter, without its id; empty for an adapter that leads nowhere."""
+def of(machine: Machine, nic: Nic, runtime: Path) -> list[Props]:
+    """The back ends of an adapter, in the order in which they must be made; none for one that leads nowhere."""
     if nic.network == "none":
-        return {}
+        return []
     tftp = nic.boot if nic.boot and nic.boot.protocol == "tftp" else None
-    return user.netdev(
+    made = user.netdev(
         forwards=_forwards(nic),
         tftp=Path(tftp.folder) if tftp else None,
         bootfile=tftp.file if tftp else "",
     )
+    if boots_over_ipv6(machine, nic):
+        place = dhcp6_socket(nic, runtime)
+        return user.with_dhcp6(made, netdev_id=netdev_id(nic), hub=nic.slot, listener=place)
+    return [{**made, "id": netdev_id(nic)}]
+
+
+def boots_over_ipv6(machine: Machine, nic: Nic) -> NetBoot | None:
+    """The folder that an adapter boots from by PXE over IPv6, for which its network needs a DHCPv6 server."""
+    uefi = machine.uefi
+    return nic.boot if uefi and uefi.pxe_protocol == "ipv6" and nic.boot and nic.boot.protocol == "tftp" else None
+
+
+def dhcp6_socket(nic: Nic, runtime: Path) -> Path:
+    """Where QEMU listens for that server."""
+    return runtime / f"{nic.id}-dhcp6.sock"
 
 
 def check_ports(nic: Nic) -> None:

@@ -168,7 +168,8 @@ def _options(device: BootDevice, pxe_protocol: Protocol, http_uri: str) -> Itera
     protocols = {"ipv4": loadoption.ipv4(), "ipv6": loadoption.ipv6()}
     preferred = sorted(protocols, key=lambda name: name != pxe_protocol)
     if http_uri:
-        yield LoadOption(f"HTTP {device.id}", path + protocols[pxe_protocol] + loadoption.uri(http_uri))
+        # over IPv4 whatever PXE prefers: the host that serves it is 10.0.2.2 to the guest
+        yield LoadOption(f"HTTP {device.id}", path + protocols["ipv4"] + loadoption.uri(http_uri))
     for name in preferred:
         yield LoadOption(f"PXE IPv{name[-1]} {device.id}", path + protocols[name])
 

@@ -9,7 +9,7 @@ so that hot-plug (`device_add`) and the command line say the same thing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -48,7 +48,7 @@ class Runtime:
     agent_fd: int
     com_fds: Mapping[int, int]
     tpm_socket: str
-    netdevs: Mapping[str, Props]  # adapter id -> netdev, without its "id"
+    netdevs: Sequence[Props]  # the back ends that the adapters are attached to
     incoming: bool  # wait for a saved memory instead of booting
 
 
@@ -180,12 +180,12 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
 
 def _network(line: CommandLine, machine: Machine, host: Host, runtime: Runtime) -> None:
     order = devices.boot_indexes(machine)
+    for netdev in runtime.netdevs:
+        line.add("-netdev", netdev)
     for nic in machine.nics:
-        if nic.id in runtime.netdevs:
-            line.add("-netdev", {**runtime.netdevs[nic.id], "id": f"net-{nic.id}"})
-        rom = host.legacy_pxe_rom if nic.kind == "legacy" else ""
+        rom = host.legacy_pxe_rom if devices.boots_by_rom(nic) else ""
         line.add("-device", devices.nic(machine, nic, rom=rom) | order.get(nic.id, {}))
-    if host.legacy_pxe_rom and any(nic.kind == "legacy" for nic in machine.nics):
+    if host.legacy_pxe_rom and any(devices.boots_by_rom(nic) for nic in machine.nics):
         line.add("-fw_cfg", f"name=opt/kiban/ipxe,file={host.ipxe}")
 
 

@@ -163,6 +163,11 @@ def floppy(floppy: Floppy) -> Props:
     return {**props, "drive": "floppy0-node", "drive-type": "auto"} if floppy.medium else props
 
 
+def netdev_id(nic: Nic) -> str:
+    """Id of the back end that an adapter is attached to."""
+    return f"net-{nic.id}"
+
+
 def nic(machine: Machine, nic: Nic, *, rom: str) -> Props:
     """A network adapter. `rom` is the option ROM of a legacy adapter.
 
@@ -173,7 +178,7 @@ def nic(machine: Machine, nic: Nic, *, rom: str) -> Props:
     driver = {"virtio": "virtio-net-pci", "tulip": "tulip", "e1000e": "e1000e"}[nic.model]
     props = {"driver": driver, "id": nic.id, "mac": nic.mac, "romfile": rom}
     if nic.network != "none":
-        props["netdev"] = f"net-{nic.id}"
+        props["netdev"] = netdev_id(nic)
     if machine.generation == 2:
         return {**props, "bus": f"port-nic{nic.slot}"}
     addresses = where.legacy if nic.kind == "legacy" else where.synthetic
@@ -191,9 +196,14 @@ def boot_indexes(machine: Machine) -> dict[str, Props]:
     return {device: {"bootindex": number} for number, device in enumerate(order, start=1)}
 
 
+def boots_by_rom(nic: Nic) -> bool:
+    """Whether an adapter boots by an option ROM: the first legacy one, which is the only one that iPXE sees."""
+    return nic.kind == "legacy" and nic.slot == 0
+
+
 def _bootable(machine: Machine) -> Iterator[str]:
     if machine.floppy:
         yield "floppy0"
     yield from (d.id for d in machine.dvds if d.bus == "ide")
     yield from (d.id for d in machine.disks if d.bus == "ide")
-    yield from (n.id for n in machine.nics if n.kind == "legacy")
+    yield from (n.id for n in machine.nics if boots_by_rom(n))
