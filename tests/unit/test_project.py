@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -17,8 +18,10 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import typer
 
 from kiban.adapters.qemu import process
+from kiban.cli import app
 from kiban.demo.guest_build import HOST_PACKAGES
 from kiban.model.generations import GEN1, GEN2
 
@@ -171,6 +174,25 @@ def test_the_contracts_table_shows_every_field(reference: ModuleType, generation
     for _, cell in reference.CONTRACT:
         assert cell(watched)
     assert {field.name for field in fields(generation)} - watched.seen == {"number", "title"}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
+def test_a_command_in_a_document_is_one(document: Path) -> None:
+    for line in re.findall(r"^    (?:\$ )?(kiban .*)$", document.read_text(), re.MULTILINE):
+        command = re.split(r" {2,}| > ", line)[0]  # without the remark beside it, or the file it writes
+        for part in re.sub(r"\$\(.*\)", "NAME", command).split(" && "):
+            words = shlex.split(part)
+            if "[OPTIONS]" not in words:  # the reference's line of usage
+                _parse(words[1:])
+
+
+def _parse(words: list[str]) -> None:
+    """Read arguments as the command line does, without running the command; raises what a person would be told."""
+    found: Any = typer.main.get_command(app.build(words))
+    name, rest = found.commands[words[0]], words[1:]
+    if hasattr(name, "commands"):
+        name, rest = name.commands[rest[0]], rest[1:]
+    name.make_context(words[0], rest)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
