@@ -23,6 +23,8 @@ from rich.text import Text
 IMAGES = Path(__file__).parent / "images"
 COLUMNS = 110
 MARGIN = 16
+CELL = 12.2  # width of a character in Rich's SVG
+INDENTED = re.compile(r'x="([0-9.]+)" (y="[0-9.]+") textLength="([0-9.]+)"([^>]*)>((?:&#160;)+)')
 SVG_SIZE = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 
 
@@ -39,7 +41,13 @@ def terminal(command: str, output: str) -> str:
     """The output in a terminal's window, as SVG."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(f"$ {command}\n{output.rstrip()}"))
-    return console.export_svg(title="kiban")
+    return INDENTED.sub(_indented, console.export_svg(title="kiban"))
+
+
+def _indented(found: re.Match[str]) -> str:
+    """A text that begins with spaces, moved to where it begins: rsvg-convert drops them."""
+    wide = len(found[5]) // len("&#160;") * CELL
+    return f'x="{float(found[1]) + wide}" {found[2]} textLength="{max(float(found[3]) - wide, 0)}"{found[4]}>'
 
 
 def with_screens(window: str, screens: list[Path]) -> str:

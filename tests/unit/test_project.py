@@ -179,7 +179,7 @@ def test_the_contracts_table_shows_every_field(reference: ModuleType, generation
 @pytest.mark.parametrize("document", DOCUMENTS, ids=relative)
 def test_a_command_in_a_document_is_one(document: Path) -> None:
     for line in re.findall(r"^    (?:\$ )?(kiban .*)$", document.read_text(), re.MULTILINE):
-        command = re.split(r" {2,}| > ", line)[0]  # without the remark beside it, or the file it writes
+        command = re.split(r" {2,}| [<>] ", line)[0]  # without the remark beside it, or the file it reads or writes
         for part in re.sub(r"\$\(.*\)", "NAME", command).split(" && "):
             words = shlex.split(part)
             if "[OPTIONS]" not in words:  # the reference's line of usage
