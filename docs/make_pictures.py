@@ -2,7 +2,7 @@
 """Makes docs/images/demo.png: what `kiban demo` prints, and the guests' screens that it names: `./dev pictures`.
 
 Any other command can be shown the same way: `make_pictures.py NAME COMMAND...` runs it and writes NAME.png. Needs
-rsvg-convert (Debian: librsvg2-bin) and a monospaced font.
+rsvg-convert (Debian: librsvg2-bin) and a font (fonts-dejavu-core).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ IMAGES = Path(__file__).parent / "images"
 COLUMNS = 110
 MARGIN = 16
 CELL = 12.2  # width of a character in Rich's SVG
+FONT, SIZE = "DejaVu Sans Mono", 20.264  # the size at which its characters are that wide
 INDENTED = re.compile(r'x="([0-9.]+)" (y="[0-9.]+") textLength="([0-9.]+)"([^>]*)>((?:&#160;)+)')
 SVG_SIZE = re.compile(r'viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 
@@ -41,7 +42,10 @@ def terminal(command: str, output: str) -> str:
     """The output in a terminal's window, as SVG."""
     console = Console(record=True, width=COLUMNS, file=StringIO(), force_terminal=True)
     console.print(Text.from_ansi(f"$ {command}\n{output.rstrip()}"))
-    return INDENTED.sub(_indented, console.export_svg(title="kiban"))
+    window = (
+        console.export_svg(title="kiban").replace("Fira Code", FONT).replace("font-size: 20px", f"font-size: {SIZE}px")
+    )
+    return INDENTED.sub(_indented, window)
 
 
 def _indented(found: re.Match[str]) -> str:
