@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 
 from kiban.adapters.qemu import process
-from kiban.engine import netboot, saving, supervision
+from kiban.engine import netboot, saving, strays, supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.errors import KibanError
 
@@ -31,6 +31,8 @@ async def adopt(handles: Sequence[Handle]) -> None:
     for handle in handles:
         if handle.state in ("off", "saved") and handle not in running:
             await _tidy(handle)
+        with contextlib.suppress(OSError):  # there is always the next time
+            strays.put_away(handle)
 
 
 def _runs(handle: Handle) -> bool:

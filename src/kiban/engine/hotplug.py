@@ -12,13 +12,12 @@ import contextlib
 import os
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, netdev, nvram
+from kiban.engine import creating, netdev, nvram, strays
 from kiban.engine.handle import Handle
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
@@ -255,9 +254,7 @@ async def _put_in(handle: Handle, device_id: str) -> None:
 def _put_away(directory: Path, disks: list[Disk]) -> str:
     """Keep the image of a removed disk under a name that no new disk will take."""
     for disk in disks:
-        if disk.owned:
-            stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-            kept = directory / f"removed-{stamp}-{Path(disk.path).name}"
-            (directory / disk.path).rename(kept)
-            return str(kept)
+        # the image may be gone: that can be why somebody removes the disk
+        if disk.owned and (directory / disk.path).exists():
+            return str(strays.aside(directory / disk.path))
     return ""

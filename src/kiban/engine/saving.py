@@ -6,8 +6,8 @@
 
 The rename is the moment of truth: before it the machine goes on as if nothing had been, after it the machine is saved.
 memory.saved never exists while the guest runs, so it can never be older than the disks. memory.partial is there from
-before the first step until after the last one of going back, so that `kiban.engine.adoption` knows what a killed service
-left between any two of them.
+before the first step until after the last one of going back: by it `kiban.engine.adoption` knows what a service was
+doing that was killed between two of them.
 
 QEMU refuses to migrate, even to a file, while a VHDX or VHD image is open (it could not reopen it elsewhere). The guest
 is stopped and the image is not needed for its state, so it is set aside: the disk's node is pointed at an empty one,
