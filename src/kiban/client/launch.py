@@ -69,6 +69,7 @@ def _spawn(paths: Paths) -> None:
     import select
     import subprocess
     import sys
+    import threading
 
     log = _log(paths.log)
     before = log.stat().st_size
@@ -91,7 +92,8 @@ def _spawn(paths: Paths) -> None:
             if service.returncode == 4:  # Conflict: somebody else's `kiban serve` was faster
                 return
             raise NoService(f"The service did not start; its log is {log}.", _tail(log, before))
-    service.returncode = 0  # it is on its own now: keeps Popen from warning that it still runs
+    # it outlives this process; but while this one lives, it is the parent, and has to take note of the service's end
+    threading.Thread(target=service.wait, daemon=True).start()
 
 
 def _log(path: Path) -> Path:
