@@ -39,6 +39,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
     check_memory(machine)
     for nic in machine.nics:
         netdev.check_ports(nic)
+    netboot.check_readable(machine, owner)
     with contextlib.ExitStack() as stack:
         try:
             lock = stack.enter_context(process.locked(handle.directory / "lock"))

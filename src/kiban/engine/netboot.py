@@ -9,14 +9,17 @@ whoever knows it may read the folder.
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import subprocess
 from pathlib import Path
 
 from kiban.adapters.net.dhcp6 import Dhcp6
 from kiban.adapters.net.httpboot import HttpBoot
+from kiban.adapters.qemu.process import Account
 from kiban.engine import netdev
 from kiban.engine.handle import Handle
-from kiban.errors import KibanError
+from kiban.errors import KibanError, NotAllowed
 from kiban.model.machine import Machine, NetBoot
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,22 @@ def choose_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def check_readable(machine: Machine, owner: Account) -> None:
+    """NotAllowed when QEMU, which serves TFTP itself, could not read the folder as the user it runs as."""
+    if owner.uid == os.geteuid():
+        return
+    for nic in machine.nics:
+        if nic.boot and nic.boot.protocol == "tftp":
+            file = Path(nic.boot.folder) / nic.boot.file
+            # asked of the kernel, as that user: groups, ACLs and every folder on the way count
+            asked = ["test", "-r", str(file)]
+            if subprocess.run(asked, check=False, user=owner.uid, group=owner.gid, extra_groups=[]).returncode:
+                raise NotAllowed(
+                    f"QEMU runs as {owner.name}, who may not read {file}.",
+                    f"Let others read it and pass through the folders above it: chmod -R o+rX {nic.boot.folder}",
+                )
 
 
 async def serve(handle: Handle) -> None:
