@@ -13,7 +13,7 @@ CLASSES: tuple[BootClass, ...] = ("floppy", "dvd", "disk", "nic")
 
 
 def resolve(machine: Machine, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The order for `machine`, or a refusal.
+    """The order for `machine`, or a refusal; its generation's own order when nothing is wanted.
 
     On generation 1 all classes come out, the ones not named behind the ones that are, as its BIOS has it. On
     generation 2 only what was named comes out, each class spelled out as its devices.
@@ -23,6 +23,8 @@ def resolve(machine: Machine, wanted: Sequence[str]) -> tuple[str, ...]:
         raise BadInput("The boot order names something twice.", "Name each device once: --boot dvd,disk,nic")
     for name in wanted:
         _check(machine, gen, name)
+        _check_boots(machine, gen, name)
+    wanted = wanted or gen.boot_classes
     if gen.boot_order == "by-class":
         return (*wanted, *(c for c in gen.boot_classes if c not in wanted))
     return tuple(device for name in wanted for device in _devices(machine, name, wanted))
@@ -42,6 +44,22 @@ def _check(machine: Machine, gen: Generation, name: str) -> None:
     if name not in machine.device_ids():
         known = ", ".join(machine.device_ids()) or "none yet"
         raise NotFound(f"{machine.name} has no device {name[:40]!r} to boot from.", f"It has: {known}.")
+
+
+def _check_boots(machine: Machine, gen: Generation, name: str) -> None:
+    """Refuse a class whose devices are there, but none where the generation can boot from."""
+    if name == "disk" and machine.disks and all(d.bus != gen.boot_bus for d in machine.disks):
+        raise NotInGeneration(
+            f"A generation {gen.number} machine boots from {gen.boot_bus.upper()} only, and {machine.name} has no disk "
+            "there.",
+            f"Put the disk to boot from on {gen.boot_bus.upper()}: bus={gen.boot_bus}.",
+        )
+    if name == "nic" and machine.nics and all(n.kind != gen.pxe_adapter for n in machine.nics):
+        raise NotInGeneration(
+            f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter, and "
+            f"{machine.name} has none.",
+            f"Give it one: kind={gen.pxe_adapter}.",
+        )
 
 
 def _devices(machine: Machine, name: str, wanted: Sequence[str]) -> list[str]:

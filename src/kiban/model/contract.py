@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from kiban.errors import BadInput, Conflict, NotFound, NotInGeneration
 from kiban.model import bootorder
@@ -91,7 +92,7 @@ def make(request: MachineRequest, board: Board, fresh: Fresh) -> Machine:
     adapters = (NicRequest(),) if request.nics is None else request.nics
     for adapter in adapters:
         machine = add_nic(machine, adapter, fresh, wants_boot="nic" in request.boot)
-    return replace(machine, boot=bootorder.resolve(machine, request.boot or gen.boot_classes))
+    return replace(machine, boot=bootorder.resolve(machine, request.boot))
 
 
 def check_cpus(gen: Generation, cpus: int) -> int:
@@ -185,21 +186,36 @@ def check_coms(gen: Generation, requests: tuple[ComRequest, ...]) -> tuple[Com, 
     numbers = [r.number for r in requests]
     if len(set(numbers)) != len(numbers):
         raise BadInput("A COM port is given twice.", "Say --com1 and --com2 once each.")
+    for request in requests:
+        _check_com(request)
     coms = {r.number: Com(number=r.number, kind=r.kind, path=r.path) for r in requests}
+    if not gen.com_ports_built_in:
+        return tuple(coms[number] for number in sorted(coms) if coms[number].kind != "none")
     if gen.com_ports_built_in and 1 not in coms:
         coms[1] = Com(number=1, kind="socket", path="")
     return tuple(coms[number] for number in sorted(coms))
+
+
+def _check_com(request: ComRequest) -> None:
+    if request.path and not PurePosixPath(request.path).is_absolute():
+        raise BadInput(f"{request.path} is not an absolute path.", "Say where it is from the root on.")
+    if request.kind == "file" and not request.path:
+        raise BadInput(f"COM{request.number} is to lead to a file that is not named.", "Say the file's path.")
 
 
 def _next_id(prefix: str, taken: list[str]) -> str:
     return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)
 
 
+def slots(gen: Generation, bus: Bus) -> int:
+    """How many drives a machine of a generation can have on a bus."""
+    return gen.ide_slots if bus == "ide" else gen.scsi_controllers * gen.scsi_units
+
+
 def _free_slot(machine: Machine, gen: Generation, bus: Bus) -> int:
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
     taken = {drive.slot for drive in drives if drive.bus == bus}
-    size = gen.ide_slots if bus == "ide" else gen.scsi_controllers * gen.scsi_units
-    free = set(range(size)) - taken
+    free = set(range(slots(gen, bus))) - taken
     if free:
         return min(free)
     raise Conflict(
@@ -271,7 +287,11 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
     limit = gen.legacy_adapters if kind == "legacy" else gen.synthetic_adapters
     taken = {n.slot for n in machine.nics if n.kind == kind}
     if len(taken) >= limit:
-        raise Conflict(f"{machine.name} has {limit} {kind} adapters already, the most there can be.")
+        first = next(n.id for n in machine.nics if n.kind == kind)
+        raise Conflict(
+            f"{machine.name} has {limit} {kind} adapters already, the most there can be.",
+            f"Remove one first: kiban set {machine.name} --remove-device {first}",
+        )
     nic = Nic(
         id=_next_id("nic", [n.id for n in machine.nics]),
         kind=kind,
@@ -290,7 +310,7 @@ def _mac(machine: Machine, wanted: str | None, fresh: Fresh) -> str:
     if not MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
         raise BadInput(f"{wanted} is not a network adapter's address.", "Say mac=52:54:00:12:34:56, for example.")
     if any(nic.mac == mac for nic in machine.nics):
-        raise Conflict(f"{machine.name} has an adapter with the address {mac} already.")
+        raise Conflict(f"{machine.name} has an adapter with the address {mac} already.", "Leave out mac=.")
     return mac
 
 

@@ -20,7 +20,7 @@ class DiskRequest:
     size: int | None = None
     path: str | None = None
     format: DiskFormat | None = None  # qcow2 for a new disk; must be said for an existing one
-    bus: Bus | None = None  # the generation's boot bus, then SCSI
+    bus: Bus | None = None  # the generation's boot bus when not said
     copy: bool = False  # take a private copy of an existing image into the machine's directory
 
 

@@ -23,7 +23,8 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiban.errors import Conflict, Damaged, HostLacks, NotFound
+from kiban.errors import BadInput, Conflict, Damaged, Failed, HostLacks, NotFound
+from kiban.model import consistency
 from kiban.model.machine import VERSION, Machine
 
 NEW, GONE = ".new-", ".gone-"
@@ -37,7 +38,7 @@ def load(directory: Path) -> Machine:
     hint = f"Restore {directory / 'vm.json'} from a backup, or look at it: nothing has been changed."
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{directory / 'vm.json'} is not JSON: {error}.", hint) from None
     version = data.get("version") if isinstance(data, dict) else None
     if version != VERSION:
@@ -58,6 +59,10 @@ def load(directory: Path) -> Machine:
             "A copied directory needs an id of its own: give it a new UUID, as its name and in vm.json.",
             code="copied-machine",
         )
+    try:
+        consistency.check(machine)
+    except BadInput as error:
+        raise Damaged(f"{directory / 'vm.json'} is damaged: {error.message.rstrip('.')}.", hint) from None
     return machine
 
 
@@ -91,7 +96,8 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.replace(path)
         sync_directory(path.parent)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
         raise HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h") from error
 
 
@@ -112,7 +118,7 @@ def read_status(directory: Path) -> dict[str, Any]:
     """What was kept about the last run; empty when there is nothing usable."""
     try:
         status = json.loads(_read(directory / "status.json"))
-    except (Damaged, ValueError):
+    except (Damaged, ValueError, RecursionError):
         return {}
     return status if isinstance(status, dict) else {}
 
@@ -151,7 +157,7 @@ def publish(staged: Path) -> Path:
     """Let a finished machine appear."""
     final = staged.with_name(staged.name.removeprefix(NEW))
     if final.exists():
-        raise Conflict(f"{final} exists already.")
+        raise Conflict(f"{final} exists already.", "See what is there: kiban ls")
     staged.rename(final)
     sync_directory(final.parent)
     return final
@@ -163,7 +169,11 @@ def remove(directory: Path) -> None:
     try:
         directory.rename(gone)
     except FileNotFoundError:
-        raise NotFound(f"{directory} is gone already.") from None
+        raise NotFound(f"{directory} is gone already.", "See what is there: kiban ls") from None
+    except OSError as error:
+        raise Failed(
+            f"Cannot remove {directory}: {error.strerror}.", f"Look at it: ls -la {directory.parent}"
+        ) from error
     sync_directory(gone.parent)
     shutil.rmtree(gone, ignore_errors=True)
 
