@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 
 from kiban.adapters.qemu import process
-from kiban.engine import netboot, saving, strays, supervision
+from kiban.engine import netboot, saving, strays, supervision, tpm
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.errors import KibanError
 
@@ -89,4 +89,5 @@ async def _tidy(handle: Handle) -> None:
         handle.reason = UNWATCHED
         with contextlib.suppress(KibanError):
             handle.keep_reason(UNWATCHED)
+        await tpm.end_left(handle)
         await supervision.clear(handle)

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from kiban.adapters.firmware.tpm import create_tpm, start_swtpm
+from kiban.adapters.qemu import process
 from kiban.adapters.qemu.process import Account
 from kiban.engine.handle import Handle
 from kiban.engine.whole import in_thread
 
 DIRECTORY = "tpm"
+LOCK = "tpm.lock"
 
 
 async def make(directory: Path, owner: Account) -> None:
@@ -23,12 +28,23 @@ async def make(directory: Path, owner: Account) -> None:
 def start(handle: Handle, owner: Account) -> tuple[Path, subprocess.Popen[bytes]]:
     """Start a machine's TPM; returns the socket for QEMU, and the process to end should QEMU not come to be."""
     place = handle.runtime / "tpm.sock"
-    process = start_swtpm(
-        handle.directory / DIRECTORY, place, handle.directory / DIRECTORY / "swtpm.log", **_identity(owner)
-    )
-    return place, process
+    state = handle.directory / DIRECTORY
+    with process.locked(handle.directory / LOCK) as lock:
+        return place, start_swtpm(state, place, state / "swtpm.log", keep=(lock,), **_identity(owner))
 
 
-def _identity(owner: Account) -> dict[str, int | None]:
+async def end_left(handle: Handle) -> None:
+    """End a TPM whose QEMU never came to be, because the service was killed in between; it would wait for ever.
+
+    It is known by the lock that it inherited, as QEMU is by its own.
+    """
+    for pid in process.holders([handle.directory / LOCK]).values():
+        with contextlib.suppress(ProcessLookupError):
+            ended = process.Ended(pid)
+            ended.signal(signal.SIGKILL)  # nobody has spoken with it, so it has nothing to write
+            await ended.wait()
+
+
+def _identity(owner: Account) -> dict[str, Any]:
     other = owner.uid != os.geteuid()
     return {"uid": owner.uid if other else None, "gid": owner.gid if other else None}

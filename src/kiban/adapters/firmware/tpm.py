@@ -11,6 +11,7 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from kiban.errors import BadInput, Failed, HostLacks, NotAllowed, TimedOut
@@ -56,12 +57,20 @@ def create_tpm(state: Path, *, uid: int | None = None, gid: int | None = None) -
 
 
 def start_swtpm(
-    state: Path, socket_path: Path, log: Path, *, uid: int | None = None, gid: int | None = None
+    state: Path,
+    socket_path: Path,
+    log: Path,
+    *,
+    uid: int | None = None,
+    gid: int | None = None,
+    keep: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start the TPM whose state is in `state`, listening on `socket_path`, which QEMU can connect to at once.
 
     It ends by itself when QEMU's connection does, and it outlives this process. Whoever starts it ends it when QEMU
-    does not come to be. Raises HostLacks without swtpm, BadInput for a socket path too long for the kernel, NotAllowed.
+    does not come to be. `keep` are descriptors that it inherits.
+
+    Raises HostLacks without swtpm, BadInput for a socket path too long for the kernel, NotAllowed.
     """
     program = _program("swtpm")
     with _listen(socket_path, uid, gid) as server:
@@ -85,7 +94,7 @@ def start_swtpm(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                pass_fds=(server.fileno(),),
+                pass_fds=(server.fileno(), *keep),
                 start_new_session=True,
                 user=uid,
                 group=gid,

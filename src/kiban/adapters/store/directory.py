@@ -4,6 +4,7 @@
 <machines>/<id>/vm.json       the definition; replaced by rename, after fsync
                 status.json   what is worth keeping about the last run
                 lock          held by the machine's QEMU for as long as that runs
+                tpm.lock      the same of its swtpm
                 nvram.fd, tpm/, diskN.*, memory.saved
                 .*           being written; nobody's any more when a service starts
 <machines>/.new-<id>/         a machine being made; renamed to <id> when whole
@@ -60,7 +61,7 @@ def load(directory: Path) -> Machine:
             code="copied-machine",
         )
     try:
-        consistency.check(machine)
+        _dump(machine)
     except BadInput as error:
         raise Damaged(f"{directory / 'vm.json'} is damaged: {error.message.rstrip('.')}.", hint) from None
     return machine
@@ -80,9 +81,16 @@ def _read(path: Path) -> bytes:
 
 
 def save(directory: Path, machine: Machine) -> None:
-    """Write a machine's definition: the old one or the new one is there at any moment, even after a power cut."""
-    text = _adapter.dump_json(machine, indent=2) + b"\n"
-    write_atomically(directory / "vm.json", text)
+    """Write a machine's definition: the old one or the new one is there at any moment, even after a power cut.
+
+    Raises BadInput for what could not be read again, HostLacks when it cannot be written.
+    """
+    write_atomically(directory / "vm.json", _dump(machine))
+
+
+def _dump(machine: Machine) -> bytes:
+    consistency.check(machine)
+    return _adapter.dump_json(machine, indent=2) + b"\n"
 
 
 def write_atomically(path: Path, content: bytes) -> None:
