@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is true of a host whenever nobody is doing anything to it, whatever was done, or killed, before."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from faults_ground import Ground
+
+from kiban.adapters.qemu import process
+from kiban.model.states import ALIVE
+
+
+def check(ground: Ground) -> dict[str, Any]:
+    """Compare what the service says with the processes and files that there are; the machines by name."""
+    machines = ground.client().machines()
+    names = [m.name for m in machines]
+    assert len(set(names)) == len(names), f"a machine is listed twice: {names}"
+    there = sorted(entry.name for entry in ground.paths.machines.iterdir())
+    assert sorted(m.id for m in machines) == there, "machines that are listed, and directories, differ"
+    for machine in machines:
+        _machine(ground, machine)
+    _nobody_else(ground, machines)
+    assert "Traceback" not in ground.log(), ground.log()
+    return {m.name: m for m in machines}
+
+
+def usable(ground: Ground, name: str) -> None:
+    """The machine can be started from where it is, stopped and removed."""
+    client = ground.client()
+    if client.machine(name).state in ("off", "saved"):
+        client.start(name)
+        check(ground)
+    client.stop(name, force=True)
+    assert check(ground)[name].state == "off"
+    client.remove(name)
+    assert name not in check(ground)
+
+
+def _machine(ground: Ground, machine: Any) -> None:
+    place, what = Path(machine.directory), f"{machine.name}, {machine.state}"
+    assert str(UUID(machine.id)) == machine.id
+    assert not machine.problem, machine.problem
+    assert machine.state in ("off", "saved", "running", "paused"), f"{what}: nobody is doing anything"
+    alive = machine.state in ALIVE
+    held = process.is_locked(place / "lock")
+    assert held == alive, f"{what}, but its lock is {'held' if held else 'free'}"
+    assert ground.qemu(machine.id) == ([machine.pid] if alive else []), f"{what}: its QEMUs"
+    assert (ground.paths.of_machine(machine.id)).exists() == alive, f"{what}: its runtime directory"
+    assert (place / "memory.saved").exists() == (machine.state == "saved"), f"{what}: memory.saved"
+    files = {entry.name for entry in place.iterdir()}
+    known = {"vm.json", "status.json", "lock", "tpm.lock", "qemu.log", "nvram.fd", "tpm", "memory.saved"}
+    known |= {disk.path for disk in machine.disks}
+    left = {name for name in files - known if not name.startswith("removed-")}
+    assert not left, f"{what}: something half made was left: {left}"
+    missing = {disk.path for disk in machine.disks if "/" not in disk.path} - files
+    assert not missing, f"{what}: disks are gone: {missing}"
+
+
+def _nobody_else(ground: Ground, machines: list[Any]) -> None:
+    pids = {m.pid for m in machines if m.pid}
+    assert {pid for pid, _ in ground.running("qemu-system-x86_64")} == pids, "a QEMU belongs to no machine"
+    wanted = sorted(m.id for m in machines if m.tpm and m.state in ALIVE)
+    tpms = [" ".join(words) for _, words in ground.running("swtpm")]
+    assert len(tpms) == len(wanted), f"TPMs that run: {tpms}; machines with one: {wanted}"
+    assert all(any(machine_id in words for words in tpms) for machine_id in wanted)
+    others = {"python3", "python", "qemu-system-x86_64", "swtpm", "sh"}
+    strangers = [w for w in ground.processes().values() if w[0] and Path(w[0]).name not in others]
+    assert not strangers, f"helpers were left: {strangers}"

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service is killed at every single thing it does in an operation, and the next one finds a machine that is whole.
+
+One ground serves all points of an operation: the service that recovers from one death is the one that dies next.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from faults_dying import Dying
+from faults_ground import Ground, Qmp, attempt
+from faults_invariants import check, usable
+
+from kiban.client import Client
+from kiban.errors import NoService
+from kiban.model.requests import DiskRequest, NicRequest
+
+MIB = 1 << 20
+BLOCK = 4096
+MOST = 200  # things in one operation; more means that it never ends
+
+
+def small(client: Client, name: str = "m", **more: object) -> None:
+    """A generation 1 machine with a disk in the format that saving has to set aside."""
+    client.create(name, generation=1, memory=16 * MIB, disks=(DiskRequest(size=8 * MIB, format="vhdx"),), **more)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """`ready` brings about the state in which `act` can be done, from whatever state a death has left."""
+
+    ready: Callable[[Client], None]
+    act: Callable[[Client], object]
+
+
+def _none(client: Client) -> None:
+    for machine in client.machines():
+        if machine.state not in ("off", "saved"):
+            client.stop(machine.name, force=True)
+        client.remove(machine.name)
+
+
+def _off(client: Client) -> None:
+    if not client.machines():
+        small(client)
+    machine = client.machines()[0]
+    if machine.name != "m":
+        client.rename(machine.name, "m")
+    if machine.state == "saved":
+        client.discard("m")
+    elif machine.state != "off":
+        client.stop("m", force=True)
+
+
+def _running(client: Client) -> None:
+    machines = client.machines()
+    if machines and machines[0].state == "running":
+        return
+    if machines and machines[0].state == "paused":
+        client.resume("m")
+        return
+    _off(client)
+    client.start("m")
+
+
+def _saved(client: Client) -> None:
+    if not client.machines() or client.machines()[0].state != "saved":
+        _running(client)
+        client.save("m")
+
+
+def _one_disk(client: Client) -> None:
+    for disk in client.machine("m").disks[1:]:
+        client.remove_device("m", disk.id)
+
+
+def _disk(client: Client) -> object:
+    return client.add_disk("m", DiskRequest(size=8 * MIB, format="vhdx", bus="scsi"))
+
+
+def _plain_running(client: Client) -> None:
+    _running(client)
+    _one_disk(client)
+
+
+def _plain_off(client: Client) -> None:
+    _off(client)
+    _one_disk(client)
+
+
+def _two_disks(client: Client) -> None:
+    _running(client)
+    if len(client.machine("m").disks) == 1:
+        _disk(client)
+
+
+def _generation_2(client: Client) -> object:
+    return client.create("m", generation=2, memory=128 * MIB, disks=(DiskRequest(size=8 * MIB),))
+
+
+def _with_tpm(client: Client) -> None:
+    if not client.machines():
+        client.create("m", generation=2, memory=128 * MIB, tpm=True)
+    _off(client)
+
+
+OPERATIONS = {
+    "create": Operation(_none, small),
+    "create generation 2": Operation(_none, _generation_2),
+    "start": Operation(_off, lambda client: client.start("m")),
+    "start with a TPM": Operation(_with_tpm, lambda client: client.start("m")),
+    "restore": Operation(_saved, lambda client: client.start("m")),
+    "save": Operation(_running, lambda client: client.save("m")),
+    "turn off": Operation(_running, lambda client: client.stop("m", force=True)),
+    "remove": Operation(_off, lambda client: client.remove("m")),
+    "remove saved": Operation(_saved, lambda client: client.remove("m")),
+    "rename": Operation(_off, lambda client: client.rename("m", "n")),
+    "edit": Operation(_off, lambda client: client.edit("m", notes="x")),
+    "add a disk": Operation(_plain_off, _disk),
+    "hot-add a disk": Operation(_plain_running, _disk),
+    "hot-remove a disk": Operation(_two_disks, lambda client: client.remove_device("m", "disk1")),
+    "hot-add an adapter": Operation(_running, lambda client: client.add_nic("m", NicRequest())),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_crash_point(ground: Ground, name: str) -> None:
+    if "TPM" in name and shutil.which("swtpm") is None:
+        pytest.skip("swtpm is not installed")
+    ground.paths.state.mkdir()
+    operation, points, client = OPERATIONS[name], [], ground.client()
+    for count in range(1, MOST):
+        service = Dying(ground)
+        try:
+            check(ground)
+            if name == "save":
+                service = _write_as_guest(ground, service, count)
+            operation.ready(client)
+            service.arm(count)
+            refused = attempt(operation.act, client)
+            service.arm(0)
+            if not service.dead:
+                assert refused is None, refused
+                break
+            points.append(service.dead)
+            assert refused is None or isinstance(refused, NoService), refused
+        finally:
+            service.kill()
+    assert len(points) > 2, f"too few things were seen to be done: {points}"
+    assert count < MOST - 1
+    service = Dying(ground)
+    try:
+        if name == "save":
+            _read_back(ground, count)
+        for machine in check(ground):
+            usable(ground, machine)
+    finally:
+        service.kill()
+
+
+def _write_as_guest(ground: Ground, service: Dying, count: int) -> Dying:
+    """Write to the disk of a running machine, through the node that its guest's device has."""
+    if [m for m in ground.client().machines() if m.state in ("running", "paused")]:
+        service.kill()  # QEMU has one caller at a time
+        place = ground.paths.of_machine(next(iter(ground.paths.machines.iterdir())).name)
+        with Qmp(place / "qmp.sock") as qmp:
+            command = f'qemu-io -d /machine/peripheral/disk0 "write -P {count} {count * BLOCK} {BLOCK}"'
+            told = qmp.ask("human-monitor-command", **{"command-line": command})
+            assert not told, told  # it speaks only to complain
+        (ground.folder / "written").open("a").write(f"{count}\n")
+        return Dying(ground)
+    return service
+
+
+def _read_back(ground: Ground, count: int) -> None:
+    """Every block that was written is in the image, also after all those deaths."""
+    written = [int(line) for line in (ground.folder / "written").read_text().split()]
+    assert len(written) > count / 3, "hardly anything was written; this proves nothing"
+    client = ground.client()
+    image = Path(client.machines()[0].directory) / "disk0.vhdx"
+    assert client.machines()[0].state == "saved"
+    lost = []
+    for n in written:
+        command = ["qemu-io", "-U", "-r", "-f", "vhdx", "-c", f"read -P {n} {n * BLOCK} {BLOCK}", str(image)]
+        done = ground.run(command)
+        assert "read" in done.stdout, done
+        lost += [n] if "verification failed" in done.stdout else []
+    assert not lost, f"of the blocks {written} these were lost: {lost}"
