@@ -24,7 +24,7 @@ _DEVICE = {Disk: re.compile(r"disk[0-9]{1,3}"), Dvd: re.compile(r"dvd[0-9]{1,3}"
 def check(machine: Machine) -> None:
     """BadInput, saying what is wrong, for a machine that the contract would not have made."""
     for wrong in _problems(machine, generation(machine.generation)):
-        raise BadInput(wrong, "Compare it with the definition of another machine.")
+        raise BadInput(f"{wrong[0].upper()}{wrong[1:]}.", "Compare it with the definition of another machine.")
 
 
 def _problems(machine: Machine, gen: Generation) -> Iterator[str]:
@@ -39,11 +39,35 @@ def _problems(machine: Machine, gen: Generation) -> Iterator[str]:
         yield "UEFI settings are for generation 2, and all of those have them"
     if (machine.floppy is not None) != bool(gen.floppy_drives):
         yield "a floppy drive is for generation 1, and all of those have one"
+    yield from _texts(machine)
     yield from _devices(machine)
     yield from _drives(machine, gen)
     yield from _adapters(machine, gen)
     yield from _coms(machine, gen)
     yield from _boot(machine, gen)
+
+
+def _texts(machine: Machine) -> Iterator[str]:
+    boots = [nic.boot for nic in machine.nics if nic.boot]
+    paths = [
+        *(disk.path for disk in machine.disks),
+        *(dvd.medium for dvd in machine.dvds),
+        *(com.path for com in machine.coms),
+        *(text for boot in boots for text in (boot.folder, boot.file)),
+        machine.floppy.medium if machine.floppy else "",
+        machine.board.firmware_code,
+    ]
+    board = (machine.board.firmware_code_sha256, machine.board.firmware_descriptor)
+    template = machine.uefi.template if machine.uefi else ""
+    others = (machine.created, machine.guest, machine.notes, template, *board, *(boot.secret for boot in boots))
+    for text in (*paths, *others):
+        if "\0" in text or not _is_unicode(text):
+            yield f"{text[:60]!r} cannot be written as text; a file's name must be valid UTF-8"
+
+
+def _is_unicode(text: str) -> bool:
+    # a lone surrogate is how Python shows a byte of a file's name that is not UTF-8
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _devices(machine: Machine) -> Iterator[str]:
