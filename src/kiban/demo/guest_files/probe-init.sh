@@ -44,7 +44,7 @@ banner="Kiban probe guest, Linux $(uname -r), $([ -d /sys/firmware/efi ] && echo
 shell_on() {
     while :; do
         printf '\n%s\n' "$banner" >"/dev/$1"
-        setsid cttyhack sh -l <"/dev/$1" >"/dev/$1" 2>&1 || sleep 5
+        setsid -c sh -l <"/dev/$1" >"/dev/$1" 2>&1 || sleep 5
     done
 }
 for line in /sys/class/tty/ttyS*; do
