@@ -106,6 +106,8 @@ def build(machine: Machine, generation: Generation, host: Host, runtime: Runtime
 def _process(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
     line.add("-name", f"guest={machine.name},debug-threads=on")
     line.add("-uuid", machine.id)
+    # how a guest, or its administrator, tells which generation it runs on
+    line.add("-smbios", f"type=1,manufacturer=Kiban,product=Virtual Machine,version=Generation {machine.generation}")
     for flag in ("-no-user-config", "-nodefaults"):
         line.add(flag)
     line.add("-display", "none")
