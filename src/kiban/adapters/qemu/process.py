@@ -181,8 +181,9 @@ def open_file(path: Path, mode: Mode) -> int:
     except PermissionError:
         what = "read" if mode == "ro" else "write"
         raise NotAllowed(f"You may not {what} {path}.", f"Look at its owner and mode: ls -l {path}") from None
-    except OSError as error:
-        raise Failed(f"Cannot open {path}: {error.strerror}.") from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Failed(f"Cannot open {path}: {why}.", f"Look at it: ls -ld {path}") from error
 
 
 def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Account) -> subprocess.Popen[bytes]:
