@@ -33,7 +33,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
     """Make the machine that `request` asks for; on any failure, or Ctrl-C, nothing of it is left."""
     contract.check_name(request.name)
     gen = generation(request.generation)
-    request = await profiles.fill_in(request)
+    request, warnings = await profiles.fill_in(request)
     await check_media(request)
     board, vars_template = await _board(host, gen, request)
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
@@ -47,6 +47,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
+    handle.warnings = warnings
     handle.tell("created")
     return handle
 

@@ -37,6 +37,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
     machine = handle.machine
     owner = host.account()
     check_memory(machine)
+    check_firmware(machine)
     for nic in machine.nics:
         netdev.check_ports(nic)
     netboot.check_readable(machine, owner)
@@ -82,6 +83,17 @@ def _runtime(handle: Handle, sockets: dict[str, socket.socket], *, tpm_socket: s
         netdevs=[props for nic in machine.nics for props in netdev.of(machine, nic, handle.runtime)],
         incoming=incoming,
     )
+
+
+def check_firmware(machine: Machine) -> None:
+    """HostLacks when the firmware that the machine was built on is gone."""
+    code = machine.board.firmware_code
+    if code and not Path(code).exists():
+        raise HostLacks(
+            f"The firmware of {machine.name}, {code}, is gone.",
+            "Install it again: apt install ovmf",
+            code="no-firmware",
+        )
 
 
 def check_memory(machine: Machine) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiban.adapters.firmware import descriptors
 from kiban.engine import nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import whole
-from kiban.errors import KibanError, TimedOut
+from kiban.errors import HostLacks, KibanError, TimedOut
 
 if TYPE_CHECKING:
     from kiban.engine.host import Host  # a host loads its machines and starts some of them: the other way round
@@ -35,6 +37,18 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
             _not_started(handle, error)
             raise
         handle.enter("running")
+        await _compare_firmware(handle)
+
+
+async def _compare_firmware(handle: Handle) -> None:
+    # after the start: reading the build takes longer than all of Kiban's own part in it
+    board = handle.machine.board
+    if board.firmware_code:
+        with contextlib.suppress(HostLacks):  # gone only now; QEMU has it in memory
+            warning = await asyncio.to_thread(
+                descriptors.check_build, Path(board.firmware_code), board.firmware_code_sha256
+            )
+            handle.warnings += [warning] if warning else []
 
 
 def _settle_order(handle: Handle) -> None:

@@ -15,11 +15,15 @@ from kiban.adapters.osinfo.recognise import Recognised
 from kiban.errors import HostLacks, NotInGeneration
 from kiban.model.requests import MachineRequest
 
+NO_DRIVERS = (
+    "{name} has no driver of its own for generation 2's SCSI controller: give it an image that has the virtio drivers, "
+    "or install it on generation 1."
+)
 log = logging.getLogger(__name__)
 
 
-async def fill_in(request: MachineRequest) -> MachineRequest:
-    """The request with the guest's defaults where nothing was said.
+async def fill_in(request: MachineRequest) -> tuple[MachineRequest, list[str]]:
+    """The request with the guest's defaults where nothing was said, and what is worth a warning.
 
     An ISO whose system is known decides the guest unless one was named. Without osinfo-db, and without a guest named,
     a machine is made with the plain defaults.
@@ -31,7 +35,12 @@ async def fill_in(request: MachineRequest) -> MachineRequest:
     verdict = advice.suits(profile, request.generation, medium)
     if not verdict.ok:
         raise NotInGeneration(verdict.reason, verdict.hint, code="guest-does-not-suit")
-    return _with_defaults(request, profile) if profile else request
+    warnings = [f"{verdict.reason} Hint: {verdict.hint}."] if verdict.reason else []
+    if profile is None:
+        return request, warnings
+    if request.generation == 2 and advice.defaults(profile, 2).hyperv:
+        warnings.append(NO_DRIVERS.format(name=profile.name))
+    return _with_defaults(request, profile), warnings
 
 
 async def _recognise(request: MachineRequest) -> Recognised | None:
