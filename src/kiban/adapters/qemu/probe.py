@@ -68,7 +68,7 @@ async def qemu(cache: Path) -> Qemu:
         kept = json.loads(cache.read_bytes())
         if kept.pop("stamp") == stamp:
             return Qemu(**kept | {"devices": tuple(kept["devices"])})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass  # no usable answer was kept: ask again
     found = await _ask(path)
     with contextlib.suppress(OSError):  # a full disk costs the time to ask again, nothing else
@@ -100,19 +100,25 @@ async def _ask(path: str) -> Qemu:
 
 async def _run(path: str, commands: bytes) -> tuple[bytes, bytes, int | None]:
     hint = f"Run it by hand: {path} -version"
+    # all of it is in the pipe before QEMU starts, "quit" included: should the service be killed, QEMU still ends
+    reader, writer = os.pipe()
+    os.write(writer, commands)
+    os.close(writer)
     try:
         process = await asyncio.create_subprocess_exec(
             path,
             *("-machine", "none", "-nodefaults", "-display", "none", "-qmp", "stdio"),
-            stdin=asyncio.subprocess.PIPE,
+            stdin=reader,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
     except OSError as error:
         raise Failed(f"{path} cannot be run: {error.strerror}.", hint) from error
+    finally:
+        os.close(reader)
     try:
         async with asyncio.timeout(SECONDS):
-            out, err = await process.communicate(commands)
+            out, err = await process.communicate()
     except BaseException as error:
         process.kill()
         if isinstance(error, TimeoutError):
