@@ -74,7 +74,11 @@ def _service(state: str, runtime: str, control: str, ready: Any) -> None:
     _watch(Path(control))
     from kiban.api import __main__ as api
 
-    api._ready = lambda: (ready.send(1), ready.close())  # the byte on the pipe, without an exec to inherit it
+    def told() -> None:
+        ready.send(1)
+        ready.close()
+
+    api._ready = told  # the byte on the pipe, without an exec to inherit it
     os._exit(api.main())
 
 
@@ -119,7 +123,7 @@ def _watch(control: Path) -> None:
         return child
 
     # this process is a test's own
-    Monitor.run = counted  # type: ignore[method-assign]
+    Monitor.run = counted  # type: ignore[method-assign,assignment]
     Monitor.connect = classmethod(connected)  # type: ignore[method-assign,assignment]
     process.spawn = spawned
     sys.addaudithook(hook)

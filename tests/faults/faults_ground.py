@@ -26,7 +26,7 @@ from kiban.client import Client
 from kiban.engine.paths import Paths
 from kiban.errors import KibanError
 
-LIMIT = 120.0  # seconds that anything may take before the test gives up; never an expectation
+LIMIT = 60.0  # seconds that anything may take before the test gives up; never an expectation
 KIBAN = [sys.executable, "-c", "import sys; from kiban.cli.main import main; sys.exit(main())"]
 Tree = dict[str, int | str]
 
@@ -73,9 +73,15 @@ class Ground:
 
     def begin(self, *arguments: str) -> subprocess.Popen[str]:
         """Start the command line and leave it to the caller."""
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
         return subprocess.Popen(
-            [*KIBAN, *arguments], env=self.environment, cwd=self.folder, text=True, start_new_session=True, **pipes
+            [*KIBAN, *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            text=True,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
         )
 
     def client(self) -> Client:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from faults_ground import Ground
+from faults_ground import Ground, eventually
 
 from kiban.adapters.qemu import process
 from kiban.model.states import ALIVE
@@ -59,11 +59,13 @@ def _machine(ground: Ground, machine: Any) -> None:
 
 def _nobody_else(ground: Ground, machines: list[Any]) -> None:
     pids = {m.pid for m in machines if m.pid}
-    assert {pid for pid, _ in ground.running("qemu-system-x86_64")} == pids, "a QEMU belongs to no machine"
+    eventually("QEMUs of machines only", lambda: {pid for pid, _ in ground.running("qemu-system-x86_64")} == pids)
     wanted = sorted(m.id for m in machines if m.tpm and m.state in ALIVE)
     tpms = [" ".join(words) for _, words in ground.running("swtpm")]
     assert len(tpms) == len(wanted), f"TPMs that run: {tpms}; machines with one: {wanted}"
     assert all(any(machine_id in words for words in tpms) for machine_id in wanted)
     others = {"python3", "python", "qemu-system-x86_64", "swtpm", "sh"}
-    strangers = [w for w in ground.processes().values() if w[0] and Path(w[0]).name not in others]
-    assert not strangers, f"helpers were left: {strangers}"
+    eventually(
+        "helpers of a killed service end by themselves",
+        lambda: not [w for w in ground.processes().values() if w[0] and Path(w[0]).name not in others],
+    )

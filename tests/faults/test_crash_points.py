@@ -23,9 +23,9 @@ BLOCK = 4096
 MOST = 200  # things in one operation; more means that it never ends
 
 
-def small(client: Client, name: str = "m", **more: object) -> None:
+def small(client: Client) -> None:
     """A generation 1 machine with a disk in the format that saving has to set aside."""
-    client.create(name, generation=1, memory=16 * MIB, disks=(DiskRequest(size=8 * MIB, format="vhdx"),), **more)
+    client.create("m", generation=1, memory=16 * MIB, disks=(DiskRequest(size=8 * MIB, format="vhdx"),))
 
 
 @dataclass(frozen=True)
