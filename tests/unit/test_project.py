@@ -33,8 +33,8 @@ LOCKS = ["requirements.lock", "requirements-dev.lock"]
 MAX_LINES, MAX_BODY = 500, 60
 
 
-def host_packages() -> set[str]:
-    lines = (ROOT / "packaging" / "debian-packages.txt").read_text().splitlines()
+def host_packages(*lists: str) -> set[str]:
+    lines = [line for name in lists for line in (ROOT / "packaging" / name).read_text().splitlines()]
     return {line for line in lines if line and not line.startswith("#")}
 
 
@@ -46,13 +46,14 @@ def relative(path: Path) -> str:
 
 
 def test_the_host_gets_every_program_that_the_guest_builders_run() -> None:
-    assert set(HOST_PACKAGES.values()) <= host_packages()
+    assert set(HOST_PACKAGES.values()) <= host_packages("debian-packages.txt")
 
 
 def test_the_host_gets_every_package_that_a_hint_names() -> None:
-    for source in SOURCES:
+    known = host_packages("debian-packages.txt", "debian-packages-test.txt")
+    for source in [*SOURCES, *sorted((ROOT / "tests").rglob("*.py"))]:
         for packages in re.findall(r"apt install ([a-z0-9 +.-]+)", source.read_text()):
-            assert set(packages.split()) <= host_packages(), relative(source)
+            assert set(packages.split()) <= known, relative(source)
 
 
 @pytest.mark.parametrize("lock", LOCKS)
