@@ -52,6 +52,8 @@ async def _adopt(handle: Handle, pid: int) -> None:
         await _settle(handle)
         if handle.alive and handle.definition:
             await netboot.serve(handle)
+        if handle.monitor is not None:
+            handle.accelerator = await handle.monitor.accelerator()
     except (KibanError, OSError) as error:
         if handle.process is None and not _runs(handle):
             handle.state = supervision.state_on_disk(handle)  # it ended while we looked
@@ -61,7 +63,6 @@ async def _adopt(handle: Handle, pid: int) -> None:
         handle.warnings.append(f"It runs as process {pid}, but its QEMU cannot be reached: {error}")
         return
     if handle.monitor is not None:
-        handle.accelerator = await handle.monitor.accelerator()
         handle.tell("adopted", pid=pid)
 
 

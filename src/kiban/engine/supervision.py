@@ -68,8 +68,12 @@ async def _connected(handle: Handle, ended: process.Ended) -> Monitor:
         if not ended.over:
             # it hung up, so it is about to end, and then it has said why
             await asyncio.wait({ending}, timeout=LAST_WORDS_SECONDS)
-        why = _words(handle, ended) if ended.over else str(connecting.exception())
-        raise Failed(f"QEMU did not start {handle.name}: {why}", "See also: kiban doctor")
+        if ended.over:
+            raise Failed(f"QEMU did not start {handle.name}: {_words(handle, ended)}", "See also: kiban doctor")
+        raise Failed(
+            f"QEMU of {handle.name} cannot be talked to: {connecting.exception()}",
+            f"Turn it off: kiban stop --force {handle.name}",
+        )
     finally:
         connecting.cancel()
         ending.cancel()
