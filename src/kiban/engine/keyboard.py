@@ -8,6 +8,7 @@ import string
 from kiban.errors import BadInput
 
 MAX_TEXT = 4096
+MAX_KEYS = 10
 
 PLAIN = {
     " ": "spc", "\n": "ret", "\t": "tab", "-": "minus", "=": "equal", "[": "bracket_left", "]": "bracket_right",
@@ -29,12 +30,17 @@ KNOWN = {
 
 def chord(keys: str) -> list[str]:
     """Key codes of keys pressed together; names are joined by `-` or `+`: ctrl-alt-delete, f10, shift-a."""
-    parts = [NAMES.get(part, PLAIN.get(part, part)) for part in keys.lower().replace("+", "-").split("-")]
+    said = keys.lower().replace("+", "-")
+    for name in ("page-up", "page-down"):
+        said = said.replace(name, NAMES[name])
+    parts = [NAMES.get(part, PLAIN.get(part, part)) for part in said.split("-")]
+    if len(parts) > MAX_KEYS:
+        raise BadInput(f"{len(parts)} keys cannot be pressed at once.", f"Press up to {MAX_KEYS} together.")
     for part in parts:
         if part not in KNOWN:
             raise BadInput(
                 f"There is no key {part[:20]!r} on a PC keyboard.",
-                "Write keys as in ctrl-alt-delete, f10, shift-tab, page_up is pgup.",
+                "Write keys as in ctrl-alt-delete, f10, shift-tab, page-up.",
             )
     return parts
 
