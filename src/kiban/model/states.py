@@ -37,6 +37,13 @@ ALLOWED: dict[str, frozenset[State]] = {
     "type into": frozenset({"running", "stopping"}),
 }
 
+_WORDS = {
+    "edit offline": "make this change to",
+    "edit": "change",
+    "discard": "discard the saved memory of",
+}
+"""Operations whose name in the table does not read well in a sentence."""
+
 _HINTS: dict[State, str] = {
     "off": "Start it first: kiban start {name}",
     "starting": "It is starting; wait, or turn it off: kiban stop --force {name}",
@@ -51,7 +58,7 @@ def check(operation: str, state: State, name: str) -> None:
     """Raise Conflict unless `operation` (a key of ALLOWED) may be done to machine `name` in `state`."""
     if state not in ALLOWED[operation]:
         raise Conflict(
-            f"Cannot {operation} {name}: it is {state}.",
+            f"Cannot {_WORDS.get(operation, operation)} {name}: it is {state}.",
             _HINTS[state].format(name=name),
             code=f"is-{state}",
         )
