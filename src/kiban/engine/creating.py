@@ -21,7 +21,7 @@ from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
-from kiban.model import contract
+from kiban.model import consistency, contract
 from kiban.model.generations import Generation, generation
 from kiban.model.machine import Board, Machine, Nic
 from kiban.model.requests import DiskRequest, MachineRequest
@@ -38,6 +38,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
     board, vars_template = await _board(host, gen, request)
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
     machine = with_ports(machine)
+    consistency.check(machine)  # before gigabytes are copied
     async with host.naming:
         host.check_free(machine.name)
         staged = store.stage(host.paths.machines, machine.id)

@@ -58,11 +58,14 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             if machine.tpm:
                 tpm_socket, swtpm = tpm.start(handle, owner)
             runtime = _runtime(handle, sockets, tpm_socket=str(tpm_socket), incoming=incoming)
-            line = cmdline.build(machine, generation(machine.generation), host.qemu_host(), runtime)
+            offered = host.qemu_host()
+            line = cmdline.build(machine, generation(machine.generation), offered, runtime)
             inherit = [lock, *(s.fileno() for s in sockets.values())]
             child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
             await supervision.take_on(handle, child.pid, child)
             await netboot.serve(handle)
+            if not offered.legacy_pxe_rom and any(nic.kind == "legacy" for nic in machine.nics):
+                handle.warnings.append("It cannot boot from the network: iPXE is not installed (apt install ipxe).")
         except BaseException:
             if swtpm:
                 swtpm.terminate()

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Making machines with real disks and firmware: whole or not at all, and once per name."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import machines
+import pytest
+from engine_world import World, one, run, world
+
+from kiban.adapters.store import directory as store
+from kiban.engine import creating, hotplug, life, view
+from kiban.engine import host as host_module
+from kiban.engine.host import Host
+from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound, NotInGeneration
+from kiban.model.requests import DiskRequest, MachineRequest, NicRequest
+
+MIB = machines.MIB
+needs_tools = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
+needs_ovmf = pytest.mark.skipif(
+    not Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd").exists(), reason="OVMF is not installed"
+)
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with world(monkeypatch) as made:
+        yield made
+
+
+def asked(**fields: Any) -> MachineRequest:
+    small: dict[str, Any] = {"name": "web", "generation": 1, "memory": 64 * MIB}
+    return MachineRequest(**small | fields)
+
+
+def contents(there: World) -> list[str]:
+    return sorted(entry.name for entry in there.paths.machines.iterdir())
+
+
+@needs_tools
+@pytest.mark.parametrize("form", ["qcow2", "vhdx", "vhd", "raw"])
+def test_generation_1_with_a_disk_of_each_format(there: World, form: Any) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, asked(disks=(DiskRequest(size=16 * MIB, format=form),)))
+        assert store.load(handle.directory) == handle.machine
+        assert (handle.directory / handle.machine.disks[0].path).is_file()
+        assert contents(there) == [handle.id]
+        assert handle.machine.board.machine_type == "pc-i440fx-7.2"
+        await life.start(host, handle)
+        assert view.of(handle).state == "running"
+
+    run(go())
+
+
+@needs_ovmf
+def test_generation_2_has_its_boot_order_in_nvram(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, asked(generation=2, memory=128 * MIB, dvds=("",), boot=("nic", "dvd")))
+        found = [entry["device"] for entry in view.of(handle).boot_entries]
+        assert found[:1] == ["nic0"]
+        assert found[-1] == "dvd0"
+        assert handle.machine.board.firmware_code_sha256
+
+    run(go())
+
+
+REFUSED: list[tuple[dict[str, Any], type[KibanError]]] = [
+    ({"name": "../up"}, BadInput),
+    ({"generation": 3}, BadInput),
+    ({"tpm": True}, NotInGeneration),
+    ({"disks": (DiskRequest(path="/nowhere.img", format="raw"),)}, NotFound),
+    ({"disks": (DiskRequest(path="relative.img", format="raw"),)}, BadInput),
+    ({"disks": (DiskRequest(path="/etc/passwd", format="qcow2"),)}, KibanError),
+    ({"disks": (DiskRequest(size=16 * MIB), DiskRequest(size=1))}, BadInput),
+    ({"dvds": ("/nowhere.iso",)}, NotFound),
+    ({"floppy": "/nowhere.ima"}, NotFound),
+    ({"floppy": "/etc/passwd"}, KibanError),
+    ({"guest": "no-such-guest"}, KibanError),
+    ({"notes": "\ud800"}, BadInput),
+    ({"memory": 1}, BadInput),
+    ({"video": "synthetic"}, NotInGeneration),
+]
+
+
+@needs_tools
+@pytest.mark.parametrize(("fields", "kind"), REFUSED)
+def test_what_is_refused_leaves_nothing(there: World, fields: dict[str, Any], kind: type[KibanError]) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        with pytest.raises(kind) as caught:
+            await creating.create(host, asked(**fields))
+        assert caught.value.hint
+        assert (contents(there), host.handles) == ([], {})
+
+    run(go())
+
+
+def test_a_failure_in_the_last_step_leaves_nothing(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise HostLacks("Cannot write.", "df -h")
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "save", full)
+            with pytest.raises(HostLacks):
+                await creating.create(host, asked())
+        assert (contents(there), host.handles) == ([], {})
+        await creating.create(host, asked())  # and the name is free
+
+    run(go())
+
+
+@needs_tools
+def test_a_creation_that_is_cancelled_leaves_nothing(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        disks = tuple(DiskRequest(size=16 * MIB) for _ in range(4))
+        making = asyncio.create_task(creating.create(host, asked(disks=disks)))
+        while not contents(there):
+            await asyncio.sleep(0)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+        assert (contents(there), host.handles) == ([], {})
+
+    run(go())
+
+
+def test_one_name_is_given_once(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        results = await asyncio.gather(*(creating.create(host, asked()) for _ in range(4)), return_exceptions=True)
+        errors = [r for r in results if isinstance(r, Conflict)]
+        assert (len(errors), {e.reason for e in errors}, len(contents(there))) == (3, {"name-taken"}, 1)
+
+    run(go())
+
+
+def test_no_qemu_no_machine(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(there.root))
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        with pytest.raises(HostLacks, match="is not installed"):
+            await creating.create(host, asked())
+        assert contents(there) == []
+
+    run(go())
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_without_ipxe_a_legacy_adapter_warns(there: World, monkeypatch: pytest.MonkeyPatch, installed: bool) -> None:
+    ipxe = there.root / "ipxe.lkrn"
+    if installed:
+        ipxe.write_bytes(b"")
+    monkeypatch.setattr(host_module, "IPXE", ipxe)
+
+    async def go() -> None:
+        host, handle = await one(there, nics=(NicRequest(kind="legacy"),))
+        await life.start(host, handle)
+        assert [("apt install ipxe" in w) for w in handle.warnings] == ([] if installed else [True])
+        arguments = (there.starts / str(there.living()[0])).read_text()
+        assert ("opt/kiban/ipxe" in arguments) == installed
+
+    run(go())
+
+
+@needs_tools
+def test_devices_come_and_go_while_the_machine_is_off(there: World) -> None:
+    async def go() -> None:
+        host, handle = await one(there)
+        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        await hotplug.add_dvd(handle, "")
+        await hotplug.add_nic(handle, NicRequest())
+        assert store.load(handle.directory).device_ids() == ("disk0", "dvd0", "nic0")
+        with pytest.raises(NotFound):
+            await hotplug.remove_device(handle, "disk7")
+        for device in ("disk0", "dvd0", "nic0"):
+            await hotplug.remove_device(handle, device)
+        assert store.load(handle.directory).device_ids() == ()
+        # the image is not deleted with the device
+        assert len(list(handle.directory.glob("*disk0.qcow2"))) == 1
+        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        assert len(list(handle.directory.glob("*disk0.qcow2"))) == 2
+        await life.start(host, handle)
+
+    run(go())
+
+
+@needs_tools
+def test_a_disk_that_qemu_refuses_is_not_added(there: World) -> None:
+    async def go() -> None:
+        host, handle = await one(there)
+        await life.start(host, handle)
+        before = handle.machine
+        # the stand-in knows no blockdev-add
+        with pytest.raises(KibanError):
+            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        assert store.load(handle.directory) == handle.machine == before
+        assert list(handle.directory.glob("disk0*")) == []
+        with pytest.raises(Conflict, match="IDE has no hot-plug"):
+            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB, bus="ide"))
+
+    run(go())
