@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+import typer
+
 from kiban.cli.arguments import Output
 from kiban.cli.output import ReportedError, print_json, say
 from kiban.cli.session import connect
@@ -34,13 +38,24 @@ def _mark(ok: bool, needed: bool) -> str:
     return "ok     " if ok else "MISSING" if needed else "without"
 
 
-def demo() -> None:
-    """Make a Debian guest and run it on both generations; shows what each guest sees.
+def demo(
+    guest: Annotated[
+        Literal["debian", "probe"], typer.Option("--guest", help="A whole Debian, or a tiny Linux made in seconds.")
+    ] = "debian",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the machines there, switched off.")] = False,
+    record: Annotated[
+        str, typer.Option("--record", metavar="DIR", help="Where the pictures go; kiban/demo in your cache otherwise.")
+    ] = "",
+    output: Output = "table",
+) -> None:
+    """Make a Debian guest and run it on both generations; shows what each guest sees, and what Secure Boot refuses.
 
     \b
-    Example:
+    Examples:
       kiban demo
+      kiban demo --keep
+      kiban demo -o json
     """
     from kiban.demo.run import run
 
-    run()
+    run(guest=guest, keep=keep, record=record, as_json=output == "json")
