@@ -216,7 +216,11 @@ class Client:
     def _job(self, path: str, body: Any, progress: Progress | None) -> Machine:
         """Start a job and see it through; the machine it is about, or what the job failed with."""
         step = LONG if progress is None else POLL
-        job = Job(self._transport.call("POST", f"{path}?wait={POLL}", body, wait=POLL))
+
+        def late(answer: Any) -> None:
+            self._give_up(Job(answer).id)
+
+        job = Job(self._transport.call("POST", f"{path}?wait={POLL}", body, wait=POLL, late=late))
         try:
             while job.ended is None:
                 if progress is not None:

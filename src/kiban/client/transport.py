@@ -64,22 +64,31 @@ class Transport:
         self._where = where
         self._token = token
 
-    def open(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Answer:
-        """Send a request and return its answer, which is a success; the KibanError it tells about otherwise."""
+    def open(
+        self, method: str, path: str, body: Any = None, *, wait: float = 0, late: Callable[[Any], None] | None = None
+    ) -> Answer:
+        """Send a request and return its answer, which is a success; the KibanError it tells about otherwise.
+
+        Args:
+            wait: seconds that the request itself asks to wait.
+            late: is given what is answered after all when the caller is interrupted (Ctrl-C) while it waits.
+        """
         try:
             connection = self._connect()
             connection.settimeout(ANSWER + wait)
             connection.sendall(self._request(method, path, body))
-            answer = Answer(connection)
+            answer = _first(connection, late)
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
         if answer.status >= 400:
             raise self._refusal(answer)
         return answer
 
-    def call(self, method: str, path: str, body: Any = None, *, wait: float = 0) -> Any:
+    def call(
+        self, method: str, path: str, body: Any = None, *, wait: float = 0, late: Callable[[Any], None] | None = None
+    ) -> Any:
         """The JSON value that the service answers with; bytes where it is not JSON, None where there is nothing."""
-        answer = self.open(method, path, body, wait=wait)
+        answer = self.open(method, path, body, wait=wait, late=late)
         data = self._read(answer)
         if not data:
             return None
@@ -115,6 +124,27 @@ class Transport:
         return NoService(
             f"The connection to {self._where} broke: {error}.", "Try again; the service's log may say why."
         )
+
+
+def _first(connection: socket.socket, late: Callable[[Any], None] | None) -> Answer:
+    try:
+        return Answer(connection)
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C: the service has begun what it was asked for, and its answer says under which name
+        if late is not None:
+            _last(connection, late)
+        raise
+
+
+def _last(connection: socket.socket, late: Callable[[Any], None]) -> None:
+    try:
+        connection.settimeout(CONNECT)
+        answer = Answer(connection)
+        if answer.status < 400:
+            late(json.loads(answer.body()))
+    except (OSError, ValueError):
+        return  # it was interrupted in the middle of the answer, or the service is gone
 
 
 def connect_unix(path: str) -> socket.socket:
