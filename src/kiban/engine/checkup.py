@@ -39,7 +39,8 @@ async def examine(host: Host) -> list[Finding]:
         ("qemu-img", True, lambda: _program("qemu-img", "apt install qemu-utils")),
         ("UEFI firmware", True, lambda: _uefi(host)),
         ("QEMU's user", True, _account),
-        ("TPM", False, lambda: _program("swtpm", "apt install swtpm swtpm-tools")),
+        ("TPM", False, lambda: _program("swtpm", "apt install swtpm")),
+        ("TPM's keys", False, lambda: _program("swtpm_setup", "apt install swtpm-tools")),
         ("legacy adapter's PXE", False, lambda: _file(IPXE)),
         ("guest profiles", False, _profiles),
     ]

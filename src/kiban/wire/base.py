@@ -12,6 +12,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from kiban.model.contract import check_name
+
 LINE = r"^[^\x00-\x1f\x7f]*$"
 """One line without control characters."""
 
@@ -37,7 +39,11 @@ def number(value: object) -> object:
 
 MachineName = Annotated[
     str,
-    Field(min_length=1, max_length=63, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", examples=["web"]),
+    Field(
+        examples=["web"],
+        json_schema_extra={"maxLength": 63, "minLength": 1, "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]*$"},
+    ),
+    AfterValidator(check_name),  # its words and its code: a person typed this
 ]
 MachineRef = Annotated[
     str,

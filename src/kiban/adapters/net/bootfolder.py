@@ -27,7 +27,7 @@ def check_folder(folder: Path) -> Path:
         real = folder.resolve(strict=True)
         is_folder = real.is_dir()
     except FileNotFoundError:
-        raise NotFound(f"The network boot folder {folder} does not exist.") from None
+        raise NotFound(f"The network boot folder {folder} does not exist.", f"ls -ld {folder}") from None
     except PermissionError:
         raise _unreadable(folder) from None
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a NUL
