@@ -39,7 +39,8 @@ def test_it_answers_at_once_and_ends_with_its_connection(state: Path, tmp_path: 
     before = {path.name: path.read_bytes() for path in state.iterdir()}
     tpm.create_tpm(state)
     assert {path.name: path.read_bytes() for path in state.iterdir()} == before
-    (tmp_path / "sock").touch()  # left over by a host that lost power
+    with socket.socket(socket.AF_UNIX) as left:  # by a host that lost power
+        left.bind(str(tmp_path / "sock"))
     process = tpm.start_swtpm(state, tmp_path / "sock", tmp_path / "log")
     control, data = attach(tmp_path / "sock")
     assert os.getsid(process.pid) == process.pid

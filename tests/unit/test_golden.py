@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from golden_machines import SPREAD, make_files, netdevs
 
+from kiban.adapters import unixsocket
 from kiban.adapters.firmware.tpm import create_tpm, start_swtpm
 from kiban.adapters.qemu import cmdline, process
 from kiban.adapters.qemu.cmdline import CommandLine, Runtime
@@ -102,7 +103,8 @@ async def accepted(root: Path, name: str, *, incoming: bool) -> dict[str, Any]:
     with ExitStack() as stack:
         lock = stack.enter_context(process.locked(root / "lock"))
         sockets = [
-            stack.enter_context(process.listen(root / f"{n}.sock", owner)) for n in ("qmp", "agent", "com1", "com2")
+            stack.enter_context(unixsocket.listen(root / f"{n}.sock", owner.uid, owner.gid))
+            for n in ("qmp", "agent", "com1", "com2")
         ]
         numbers = [s.fileno() for s in sockets]
         tpm = root / "tpm.sock"

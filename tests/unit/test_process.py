@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from kiban.adapters import unixsocket
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.cmdline import CommandLine
 from kiban.errors import BadInput, Conflict, Failed, HostLacks, KibanError, NotAllowed, NotFound
@@ -226,15 +227,15 @@ def test_a_pipe_does_not_hold_up_a_start(place: Path) -> None:
 
 def test_listen_is_private_and_replaces_what_nobody_listens_on(place: Path) -> None:
     path = place / "s"
-    process.listen(path, ME).close()
+    unixsocket.listen(path, ME.uid, ME.gid).close()
     assert path.is_socket()
-    with process.listen(path, ME) as server:
+    with unixsocket.listen(path, ME.uid, ME.gid) as server:
         assert path.stat().st_mode & 0o777 == 0o600
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(path))
             server.accept()[0].close()
         with pytest.raises(Conflict, match="Somebody listens"):
-            process.listen(path, ME)
+            unixsocket.listen(path, ME.uid, ME.gid)
 
 
 @pytest.mark.parametrize("kind", ["file", "folder", "link"])
@@ -247,20 +248,20 @@ def test_listen_removes_nothing_but_sockets(place: Path, kind: str) -> None:
     else:
         path.symlink_to(place / "elsewhere")
     with pytest.raises(Conflict, match="is not a socket"):
-        process.listen(path, ME)
+        unixsocket.listen(path, ME.uid, ME.gid)
     assert os.path.lexists(path)
 
 
 @pytest.mark.parametrize("path", ["/no/such/folder/s", "/tmp/" + "x" * 120])
 def test_listen_where_one_cannot(path: str) -> None:
-    with pytest.raises(BadInput, match="Cannot listen on") as caught:
-        process.listen(Path(path), ME)
+    with pytest.raises(BadInput, match="Cannot listen on|longer than 107 bytes") as caught:
+        unixsocket.listen(Path(path), ME.uid, ME.gid)
     assert caught.value.hint
 
 
 @as_root
 def test_a_socket_belongs_to_the_one_who_runs_qemu(place: Path) -> None:
-    with process.listen(place / "s", NOBODY):
+    with unixsocket.listen(place / "s", NOBODY.uid, NOBODY.gid):
         assert (place / "s").stat().st_uid == NOBODY.uid
 
 

@@ -39,8 +39,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
     machine = with_ports(machine)
     consistency.check(machine)  # before gigabytes are copied
-    async with host.naming:
-        host.check_free(machine.name)
+    with host.taking(machine.name):
         staged = store.stage(host.paths.machines, machine.id)
         try:
             await _fill(host, staged, machine, request, template=vars_template, progress=progress)

@@ -56,10 +56,10 @@ def _order_settings(uefi: Uefi) -> tuple[object, ...]:
 async def rename(host: Host, handle: Handle, name: str) -> None:
     """Give a machine another name; its directory, named by its id, stays where it is."""
     contract.check_name(name)
-    async with host.naming, handle.lock:
+    async with handle.lock:
         if name != handle.machine.name:
-            host.check_free(name)
-            handle.save(replace(handle.machine, name=name))
+            with host.taking(name):
+                handle.save(replace(handle.machine, name=name))
 
 
 async def remove(host: Host, handle: Handle) -> None:

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import logging
 import os
 import shutil
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Host:
         self.acceleration = probe.acceleration()
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
-        self.naming = asyncio.Lock()  # held while a name is checked and taken
+        self._names: set[str] = set()  # of machines that are being made or renamed
 
     @classmethod
     async def open(cls, paths: Paths) -> Host:
@@ -77,9 +78,19 @@ class Host:
         near = get_close_matches(name, [h.name for h in self.handles.values()])
         return f"Did you mean {' or '.join(near)}?" if near else "See all: kiban ls"
 
+    @contextlib.contextmanager
+    def taking(self, name: str) -> Iterator[None]:
+        """Keep a name from everybody else while a machine of that name is made; Conflict when somebody has it."""
+        self.check_free(name)
+        self._names.add(name)
+        try:
+            yield
+        finally:
+            self._names.discard(name)
+
     def check_free(self, name: str) -> None:
         """Conflict when a machine has that name already, or that id, by which it is found too."""
-        if name in self.handles or any(h.name == name for h in self.handles.values()):
+        if name in self.handles or name in self._names or any(h.name == name for h in self.handles.values()):
             raise Conflict(f"There is a machine {name} already.", "Choose another name.", code="name-taken")
 
     async def qemu(self) -> probe.Qemu:

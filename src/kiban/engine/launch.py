@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psutil
 
+from kiban.adapters import unixsocket
 from kiban.adapters.qemu import cmdline, process
 from kiban.engine import netboot, netdev, supervision, tpm
 from kiban.engine.handle import Handle
@@ -121,7 +122,7 @@ def _listen(stack: contextlib.ExitStack, handle: Handle, owner: process.Account)
     for com in handle.machine.coms:
         if com.kind == "socket":
             places[f"com{com.number}"] = Path(com.path) if com.path else handle.runtime / f"com{com.number}.sock"
-    return {name: stack.enter_context(process.listen(place, owner)) for name, place in places.items()}
+    return {name: stack.enter_context(unixsocket.listen(place, owner.uid, owner.gid)) for name, place in places.items()}
 
 
 async def wait_gone(handle: Handle, timeout: float) -> bool:

@@ -17,6 +17,7 @@ and back again should the guest go on after all.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,7 +53,8 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
                 if handle.monitor is not None:
                     await whole(undo(handle, go_on=was == "running"))
                 raise
-        sync_directory(handle.directory)
+        with contextlib.suppress(OSError):  # the memory is on the disk; a power cut now may only lose its new name
+            sync_directory(handle.directory)
         # a guest that was saved must not be resumed any more, whoever loses patience now
         await whole(supervision.end(handle))
 

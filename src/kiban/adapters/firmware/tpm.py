@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from kiban.errors import BadInput, Failed, HostLacks, NotAllowed, TimedOut
+from kiban.adapters import unixsocket
+from kiban.errors import Failed, HostLacks, NotAllowed, TimedOut
 
 _HINT = "apt install swtpm swtpm-tools, or dnf install swtpm swtpm-tools"
 _STATE_FILE = "tpm2-00.permall"
-_MAX_SOCKET_PATH = 107  # sockaddr_un, less its final NUL
 _SETUP_SECONDS = 120
 
 
@@ -73,7 +72,7 @@ def start_swtpm(
     Raises HostLacks without swtpm, BadInput for a socket path too long for the kernel, NotAllowed.
     """
     program = _program("swtpm")
-    with _listen(socket_path, uid, gid) as server:
+    with unixsocket.listen(socket_path, *_owner(uid, gid)) as server:
         command = [
             program,
             "socket",
@@ -113,21 +112,5 @@ def _program(name: str) -> str:
     return found
 
 
-def _listen(path: Path, uid: int | None, gid: int | None) -> socket.socket:
-    if len(os.fsencode(path)) > _MAX_SOCKET_PATH:
-        raise BadInput(f"The socket path {path} is longer than {_MAX_SOCKET_PATH} bytes.", "use a shorter folder")
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        path.unlink(missing_ok=True)  # of a machine that is off: its lock is held by whoever starts it
-        server.bind(os.fspath(path))
-        path.chmod(0o600)
-        if uid is not None and gid is not None:
-            os.chown(path, uid, gid)
-        server.listen(1)
-    except PermissionError as error:
-        server.close()
-        raise NotAllowed(f"The socket {path} may not be made.") from error
-    except BaseException:
-        server.close()
-        raise
-    return server
+def _owner(uid: int | None, gid: int | None) -> tuple[int, int]:
+    return os.geteuid() if uid is None else uid, os.getegid() if gid is None else gid

@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import fcntl
 import os
 import pwd
 import signal
-import socket
-import stat
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiban.adapters.qemu.cmdline import CommandLine, Mode
-from kiban.errors import BadInput, Conflict, Failed, HostLacks, NotAllowed, NotFound
+from kiban.errors import Conflict, Failed, HostLacks, NotAllowed, NotFound
 
 FLAGS: dict[Mode, int] = {
     "ro": os.O_RDONLY,
@@ -135,41 +132,6 @@ def _open_files(directory: Path) -> Iterator[tuple[tuple[int, int], str]]:
             with contextlib.suppress(OSError):
                 st = entry.stat()
                 yield (st.st_dev, st.st_ino), entry.name
-
-
-def listen(path: Path, owner: Account) -> socket.socket:
-    """A listening Unix socket for QEMU to inherit: whoever connects finds it there before QEMU has even started."""
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        _clear_place(path)
-        os.fchmod(server.fileno(), 0o600)  # bind gives the file this mode; afterwards somebody could have swapped it
-        server.bind(str(path))
-        if owner.uid != os.geteuid():
-            os.chown(path, owner.uid, owner.gid, follow_symlinks=False)
-        server.listen(8)
-    except OSError as error:
-        server.close()
-        raise BadInput(f"Cannot listen on {path}: {error.strerror or error}.", "Choose another path.") from error
-    except BaseException:
-        server.close()
-        raise
-    return server
-
-
-def _clear_place(path: Path) -> None:
-    """Remove a socket that nobody listens on any more; Conflict for anything else, which is not ours to remove."""
-    try:
-        mode = path.lstat().st_mode
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(mode):
-        raise Conflict(f"{path} exists and is not a socket.", "Choose another path.", code="path-taken")
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.setblocking(False)
-        answer = probe.connect_ex(str(path))
-    if answer != errno.ECONNREFUSED:
-        raise Conflict(f"Somebody listens on {path} already.", "Choose another path.", code="path-taken")
-    path.unlink()
 
 
 def open_file(path: Path, mode: Mode) -> int:
