@@ -254,7 +254,7 @@ def test_listen_removes_nothing_but_sockets(place: Path, kind: str) -> None:
 
 @pytest.mark.parametrize("path", ["/no/such/folder/s", "/tmp/" + "x" * 120])
 def test_listen_where_one_cannot(path: str) -> None:
-    with pytest.raises(BadInput, match="Cannot listen on|longer than 107 bytes") as caught:
+    with pytest.raises(BadInput, match=r"Cannot listen on|longer than 107 bytes") as caught:
         unixsocket.listen(Path(path), ME.uid, ME.gid)
     assert caught.value.hint
 
