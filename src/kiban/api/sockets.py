@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import re
@@ -25,7 +26,7 @@ def service_lock(paths: Paths) -> Iterator[None]:
     """
     try:
         paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (paths.state / "service.lock").open("a+")
+        lock = (paths.state / "service.lock").open("ab+", buffering=0)
     except OSError as error:
         raise NotAllowed(
             f"Cannot write to {paths.state}: {error.strerror}.", "Set KIBAN_STATE to a directory of yours."
@@ -35,15 +36,15 @@ def service_lock(paths: Paths) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
-            pid = lock.read(20).strip() or "unknown"
+            pid = (lock.read(20) or b"").decode(errors="replace").strip() or "unknown"
             raise Conflict(
                 f"A service is running on {paths.state} already (pid {pid}).",
                 f"Use that one, or stop it: kill {pid}",
                 code="service-is-running",
             ) from error
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        with contextlib.suppress(OSError):  # on a full disk the lock holds all the same; only its holder is not named
+            lock.truncate(0)
+            lock.write(f"{os.getpid()}\n".encode())
         yield
 
 

@@ -237,7 +237,7 @@ def _open(path: Path) -> tuple[sqlite3.Connection, list[Job]]:
         for suffix in ("-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
         path.replace(aside)
-        return _connect(str(path))
+        return _open(path)
 
 
 def _connect(path: str) -> tuple[sqlite3.Connection, list[Job]]:
