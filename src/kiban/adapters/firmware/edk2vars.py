@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from kiban.errors import BadInput, Damaged, NotAllowed, NotFound
+from kiban.errors import BadInput, Damaged, HostLacks, NotAllowed, NotFound
 
 GLOBAL = UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 """EFI_GLOBAL_VARIABLE: the vendor of Boot####, BootOrder, PK, KEK."""
@@ -131,13 +131,16 @@ class VariableStore:
 def replace_file(path: Path, data: bytes) -> None:
     """Write `data` to `path` by temporary file, fsync and rename; an existing file's owner and mode are kept.
 
-    Raises NotAllowed when the folder may not be written or the file belongs to a user we may not hand it to.
+    Raises NotAllowed when the folder may not be written or the file belongs to a user we may not hand it to, HostLacks
+    when the disk is full.
     """
     try:
         before = path.stat() if path.exists() else None
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except PermissionError as error:
-        raise NotAllowed(f"{path} may not be written.") from error
+        raise NotAllowed(f"{path} may not be written.", f"ls -ld {path.parent}") from error
+    except OSError as error:
+        raise _unwritten(path, error) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -150,11 +153,15 @@ def replace_file(path: Path, data: bytes) -> None:
         Path(temporary).replace(path)
     except PermissionError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise NotAllowed(f"{path} belongs to another user and may not be replaced.") from error
-    except BaseException:
+        raise NotAllowed(f"{path} belongs to another user and may not be replaced.", f"ls -l {path}") from error
+    except OSError as error:
         Path(temporary).unlink(missing_ok=True)
-        raise
+        raise _unwritten(path, error) from error
     _sync_folder(path.parent)
+
+
+def _unwritten(path: Path, error: OSError) -> HostLacks:
+    return HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h")
 
 
 def _sync_folder(folder: Path) -> None:
