@@ -30,7 +30,8 @@ class Facts:
     """What the demo found out; seconds since the start command, shutting down apart."""
 
     guest: str
-    cpus: int
+    cpus: int  # of each machine
+    load: float  # the host's load average before the demo did anything; times taken on a busy host say little
     boots: list[Boot]
     shut_down: list[float | None]  # as boots; None: it had to be turned off
     ratio: float  # generation 2's time until the guest was up, by generation 1's
@@ -57,14 +58,14 @@ def run(*, guest: str = "debian", keep: bool = False, record: str = "", as_json:
         raise NotFound(f"The demo has no guest called {guest!r}.", f"There are: {', '.join(GUESTS)}.")
     if os.environ.get("KIBAN_URL", "").startswith("https:"):
         raise BadInput("The demo makes machines on this host, but KIBAN_URL names another.", "unset KIBAN_URL")
-    host, show = connect(), Show(to_stderr=as_json)
+    host, show, load = connect(), Show(to_stderr=as_json), os.getloadavg()[0]
     show.say(_PLAN.format(guest=GUESTS[guest].title))
     _require(host)
     folder = Path(record).absolute() if record else platformdirs.user_cache_path("kiban") / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     vhdx = _image(GUESTS[guest], show)
     with machines.fresh(host, keep=keep):
-        facts = _Demo(host, show, GUESTS[guest], folder).run(vhdx)
+        facts = _Demo(host, show, GUESTS[guest], folder, load).run(vhdx)
     _closing(show, keep)
     if as_json:
         json.dump(asdict(facts), sys.stdout, indent=2)
@@ -114,8 +115,8 @@ def _image(guest: Guest, show: Show) -> Path:
 class _Demo:
     """The part of the demo in which machines exist."""
 
-    def __init__(self, host: Client, show: Show, guest: Guest, folder: Path) -> None:
-        self._host, self._show, self._guest, self._folder = host, show, guest, folder
+    def __init__(self, host: Client, show: Show, guest: Guest, folder: Path, load: float) -> None:
+        self._host, self._show, self._guest, self._folder, self._load = host, show, guest, folder, load
         self._pictures: list[str] = []
 
     def run(self, vhdx: Path) -> Facts:
@@ -128,6 +129,7 @@ class _Demo:
         return Facts(
             guest=self._guest.image,
             cpus=machines.CPUS,
+            load=round(self._load, 2),
             boots=[first, second],
             shut_down=list(offs),
             ratio=round(second.to_up / first.to_up, 3),
@@ -165,6 +167,8 @@ class _Demo:
             f"Generation 2 was up in {second.to_up / first.to_up:.2f} of generation 1's time: one first start each, "
             f"with {second.accelerator} and {machines.CPUS} processors."
         )
+        if self._load > (os.cpu_count() or 1) / 2:
+            self._show.say(f"The host was busy before (load {self._load:.1f}), so these times say little.", "yellow")
 
     def _refusal(self) -> tuple[Seen, Seen]:
         """See the firmware refuse memtest86+, then the same machine start it with Secure Boot off."""

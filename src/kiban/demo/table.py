@@ -38,12 +38,12 @@ def _text(seen: Hardware, key: str) -> str:
     return value if isinstance(value, str) else ", ".join(value)
 
 
-def _lines(key: str) -> Callable[[Hardware], str]:
+def _lines(*keys: str) -> Callable[[Hardware], str]:
     """A cell with a line for each device, PCI numbers with names."""
 
     def cell(seen: Hardware) -> str:
-        value = seen[key]
-        return "\n".join(named(line) for line in ([value] if isinstance(value, str) else value))
+        values = [seen[key] for key in keys]
+        return "\n".join(named(line) for value in values for line in ([value] if isinstance(value, str) else value))
 
     return cell
 
@@ -82,7 +82,7 @@ _ROWS: list[tuple[str, Callable[[Hardware], str]]] = [
     ("DVD drives", _lines("dvd")),
     ("floppy", _lines("floppy")),
     ("PS/2", _lines("ps2")),
-    ("USB", _lines("usb")),
+    ("USB", _lines("usb_controller", "usb")),
     ("video", _lines("video")),
     ("COM ports", _lines("com")),
     ("network", _lines("nic")),
