@@ -94,7 +94,7 @@ class Ground:
         """Start the service as a client would, and wait until it answers; AssertionError with its log if it ends."""
         self.paths.state.mkdir(parents=True, exist_ok=True)
         reader, writer = os.pipe()
-        with self.paths.log.open("ab") as log:
+        with (self.folder / "service.log").open("ab") as log:  # not in the state directory, which may be full
             service = subprocess.Popen(
                 [sys.executable, "-m", "kiban.api"],
                 env={**self.environment, **(env or {}), "KIBAN_READY_FD": str(writer)},
@@ -120,8 +120,9 @@ class Ground:
             end(pid)
 
     def log(self) -> str:
-        """The service's log."""
-        return self.paths.log.read_text(errors="replace") if self.paths.log.exists() else ""
+        """What services have logged: those started here, and those that clients started."""
+        logs = [self.folder / "service.log", self.paths.log]
+        return "".join(log.read_text(errors="replace") for log in logs if log.exists())
 
     # what there is
 
