@@ -179,7 +179,8 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
                 start_new_session=True,
                 user=owner.uid if other else None,
                 group=owner.gid if other else None,
-                extra_groups=[] if other else None,
+                # the groups of that account only: kvm, for one, whose device its members may open
+                extra_groups=os.getgrouplist(owner.name, owner.gid) if other else None,
             )
         except FileNotFoundError:
             raise HostLacks(f"{argv[0]} is not installed.", "apt install qemu-system-x86") from None
