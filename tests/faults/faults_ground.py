@@ -23,8 +23,8 @@ from typing import Any
 
 import kiban
 from kiban.client import Client
-from kiban.engine.paths import Paths
 from kiban.errors import KibanError
+from kiban.paths import Paths
 
 LIMIT = 60.0  # seconds that anything may take before the test gives up; never an expectation
 KIBAN = [sys.executable, "-c", "import sys; from kiban.cli.main import main; sys.exit(main())"]

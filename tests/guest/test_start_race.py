@@ -19,7 +19,7 @@ STRANGER = """
 import asyncio, json, sys
 from kiban.engine import life
 from kiban.engine.host import Host
-from kiban.engine.paths import Paths
+from kiban.paths import Paths
 from kiban.errors import KibanError
 
 async def main(name):

@@ -19,10 +19,10 @@ from kiban.engine.checkup import Finding
 from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
-from kiban.engine.paths import Paths
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
+from kiban.paths import Paths
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
 UNSEEN = "not for callers"

@@ -20,8 +20,8 @@ from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.paths import Paths
 from kiban.model.machine import Machine
+from kiban.paths import Paths
 
 WAIT = 60.0  # a limit, not an expectation
 FAKE = Path(__file__).with_name("fake_qemu.py")

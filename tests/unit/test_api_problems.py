@@ -13,7 +13,7 @@ from api_fakes import Service, busy
 
 import kiban
 from kiban import errors
-from kiban.engine.problem import from_problem, to_problem
+from kiban.problem import from_problem, to_problem
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from pathlib import Path
 from kiban.adapters.qemu import process
 from kiban.engine import life
 from kiban.engine.host import Host
-from kiban.engine.paths import Paths
+from kiban.paths import Paths
 process.account = lambda name="": process.Account("me", os.geteuid(), os.getegid())
 async def main():
     host = await Host.open(Paths(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -19,9 +19,9 @@ from kiban.commands.registry import COMMANDS
 from kiban.engine import editing, launch, life, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.paths import Paths
 from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotFound
 from kiban.model.requests import Changes
+from kiban.paths import Paths
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 
-from kiban.engine.paths import Paths
 from kiban.errors import KibanError
+from kiban.paths import Paths
 
 
 def main() -> int:

@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
 from kiban.engine.jobs import explain
-from kiban.engine.problem import to_problem
 from kiban.errors import BadInput, KibanError, NotFound
+from kiban.problem import to_problem
 
 MEDIA_TYPE = "application/problem+json"
 SHOWN = 5

@@ -27,7 +27,7 @@ from kiban.api.gate import LocalGate, TokenGate
 from kiban.api.sockets import service_lock, tcp_socket, unix_socket
 from kiban.api.tls import Certificate, given_or_own
 from kiban.api.tokens import Tokens
-from kiban.engine.paths import Paths
+from kiban.paths import Paths
 
 if TYPE_CHECKING:
     from kiban.commands.registry import Command

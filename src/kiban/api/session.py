@@ -15,9 +15,9 @@ from fastapi import Depends, Query, Request, Response
 
 from kiban.api.roles import RIGHTS, Permission, Role
 from kiban.engine.jobs import LIVE
-from kiban.engine.problem import from_problem
 from kiban.engine.progress import Progress
 from kiban.errors import NotAllowed
+from kiban.problem import from_problem
 from kiban.wire import answers, translate
 
 if TYPE_CHECKING:

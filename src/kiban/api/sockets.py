@@ -11,8 +11,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kiban.engine.paths import Paths
 from kiban.errors import BadInput, Conflict, Failed, NotAllowed
+from kiban.paths import Paths
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>\d{1,5})")
 _BACKLOG = 128

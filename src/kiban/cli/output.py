@@ -27,7 +27,7 @@ class ReportedError(Exception):
 def report(error: KibanError, *, as_json: bool) -> None:
     """Tell about an error on stderr: one sentence and a hint, or the problem as JSON."""
     if as_json:
-        from kiban.engine.problem import to_problem
+        from kiban.problem import to_problem
 
         print_json(to_problem(error), sys.stderr)
         return

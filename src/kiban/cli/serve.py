@@ -50,7 +50,7 @@ def serve(
     import logging
 
     from kiban.api.server import run
-    from kiban.engine.paths import Paths
+    from kiban.paths import Paths
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
@@ -122,6 +122,6 @@ def revoke(name: TokenName, output: Output = "table") -> None:
 
 def _tokens() -> Tokens:
     from kiban.api.tokens import Tokens
-    from kiban.engine.paths import Paths
+    from kiban.paths import Paths
 
     return Tokens(Paths.default().state)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from kiban.client.events import SILENCE, Events
 from kiban.client.records import Finding, Job, Machine, Version
 from kiban.client.transport import Transport, connect_tls, connect_unix
-from kiban.engine.problem import from_problem
 from kiban.errors import BadInput, KibanError, NoService
+from kiban.problem import from_problem
 
 if TYPE_CHECKING:
     import socket
@@ -276,7 +276,7 @@ def _quote(text: str) -> str:
 
 def _own(start: bool) -> Transport:
     from kiban.client.launch import connect_local
-    from kiban.engine.paths import Paths
+    from kiban.paths import Paths
 
     paths = Paths.default()
     return Transport(lambda: connect_local(paths, start=start), "the service")

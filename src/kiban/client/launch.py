@@ -17,7 +17,7 @@ from kiban.errors import NoService, NotAllowed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kiban.engine.paths import Paths
+    from kiban.paths import Paths
 
 PATIENCE = 60.0
 """Seconds a service may take to start in: it first takes on all machines that run."""

@@ -14,8 +14,8 @@ import socket
 import struct
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from kiban.engine.problem import from_problem
 from kiban.errors import BadInput, KibanError, NoService, NotAllowed
+from kiban.problem import from_problem
 
 if TYPE_CHECKING:
     import ssl

@@ -29,7 +29,7 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
             media.check_floppy(Path(changes.floppy))
         machine = edit.apply(handle.machine, changes)
         if edit.wants_off(changes):
-            await in_thread(_firmware, handle.directory, handle.machine, machine)
+            machine = await in_thread(_firmware, handle, machine, ordered=changes.boot is not None)
             if machine.tpm and not handle.machine.tpm:
                 await tpm.make(handle.directory, host.account())
         elif changes.floppy is not None and handle.alive:
@@ -37,16 +37,22 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
         handle.save(machine)
 
 
-def _firmware(directory: Path, before: Machine, after: Machine) -> None:
-    old, new = before.uefi, after.uefi
+def _firmware(handle: Handle, after: Machine, *, ordered: bool) -> Machine:
+    """Write the changes that are kept in NVRAM there. `ordered`: a boot order was asked for."""
+    old, new = handle.machine.uefi, after.uefi
     if old is None or new is None:
-        return
+        return after
+    store = handle.directory / nvram.FILE
     if old.template != new.template:
-        varstore.set_template(directory / nvram.FILE, new.template)
+        varstore.set_template(store, new.template)
     if old.secure_boot != new.secure_boot:
-        varstore.set_secure_boot(directory / nvram.FILE, on=new.secure_boot)
-    if before.boot != after.boot or _order_settings(old) != _order_settings(new):
-        nvram.write_order(directory, after, new)
+        varstore.set_secure_boot(store, on=new.secure_boot)
+    if ordered:
+        # also when it is the order asked for before: the guest may have changed it since
+        nvram.write_order(handle.directory, after, new)
+    elif _order_settings(old) != _order_settings(new):
+        return nvram.follow(handle.directory, after, alive=False)
+    return after
 
 
 def _order_settings(uefi: Uefi) -> tuple[object, ...]:

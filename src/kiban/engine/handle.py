@@ -16,10 +16,10 @@ from kiban.adapters.qemu.monitor import Monitor
 from kiban.adapters.qemu.process import Ended
 from kiban.adapters.store import directory as store
 from kiban.engine.events import Bus
-from kiban.engine.paths import Paths
 from kiban.errors import Conflict, Damaged
 from kiban.model.machine import Machine
 from kiban.model.states import ALIVE, State, check
+from kiban.paths import Paths
 
 SAVED, PARTIAL = "memory.saved", "memory.partial"
 

@@ -18,8 +18,8 @@ from kiban.engine import adoption, supervision
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import Jobs
-from kiban.engine.paths import Paths
 from kiban.errors import Conflict, Damaged, HostLacks, KibanError, NotFound
+from kiban.paths import Paths
 
 IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
 LEGACY_PXE_ROM = Path(str(files("kiban.adapters.net"))) / "rom" / "legacy_pxe.rom"

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kiban.engine.events import Bus
-from kiban.engine.problem import to_problem
 from kiban.engine.progress import Progress
 from kiban.errors import Cancelled, Conflict, Failed, KibanError, NotFound
+from kiban.problem import to_problem
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
 Work = Callable[[Progress], Coroutine[Any, Any, Any]]
