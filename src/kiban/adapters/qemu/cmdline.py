@@ -23,6 +23,10 @@ from kiban.model.machine import Com, Machine
 Mode = Literal["ro", "rw", "append"]
 
 SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
+# All that QEMU can emulate, less what makes guests slower without giving them anything. With ERMS kernel and libc move
+# memory by `rep movsb`, which the translator does byte by byte. LA57 is a fifth level of page tables to walk. With SVM
+# udev loads KVM, and nested virtualisation is off in Hyper-V too until it is asked for.
+TCG_CPU = "max,erms=off,la57=off,svm=off"
 HYPERV = (
     "hv-relaxed,hv-vapic,hv-spinlocks=0x1fff,hv-vpindex,hv-runtime,hv-synic,hv-stimer,hv-reset,hv-time,"
     "hv-frequencies,hv-tlbflush,hv-ipi"
@@ -132,7 +136,7 @@ def _board(line: CommandLine, machine: Machine, generation: Generation, host: Ho
 
 def _cpu(machine: Machine, host: Host) -> str:
     if host.accelerator == "tcg":
-        return machine.board.cpu or "max"
+        return machine.board.cpu or TCG_CPU
     model = machine.board.cpu or "host"
     return f"{model},{HYPERV}" if machine.hyperv else model
 
