@@ -7,23 +7,18 @@ forked from a server that has imported everything, so that a run takes a tenth o
 """
 
 import mmap
-import multiprocessing
 import os
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
+from faults_fork import CONTEXT
 from faults_ground import LIMIT, Ground, end
 
 _EVENTS = frozenset({"subprocess.Popen", "socket.bind"}) | {
     f"os.{name}" for name in ("rename", "remove", "mkdir", "rmdir", "chmod", "chown", "link", "truncate")
 }
-_context = multiprocessing.get_context("forkserver")
-# the server of Python 3.11 does not know this process's path, but it finds kiban
-_context.set_forkserver_preload(
-    [f"kiban.{name}" for name in ("api.__main__", "api.server", "engine.host", "engine.creating", "commands.registry")]
-)
 
 
 class Dying:
@@ -35,9 +30,9 @@ class Dying:
         self.control.write_bytes(bytes(256))
         with self.control.open("r+b") as file:
             self._page = mmap.mmap(file.fileno(), 256)
-        reader, writer = _context.Pipe(duplex=False)
+        reader, writer = CONTEXT.Pipe(duplex=False)
         arguments = (str(ground.paths.state), str(ground.paths.runtime), str(self.control), writer)
-        self.process = _context.Process(target=_service, args=arguments, daemon=True)
+        self.process = CONTEXT.Process(target=_service, args=arguments, daemon=True)
         self.process.start()
         writer.close()
         try:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from faults_fork import kiban
 from faults_ground import Ground, Said, fresh
 from faults_invariants import check
 
@@ -125,7 +126,7 @@ def test_what_people_get_wrong(shared: Ground, case: str) -> None:
     name, _, value = setting.partition("=")
     before = shared.tree()
     words = [part for n, piece in enumerate(typed.split("|")) for part in ([piece] if n % 2 else piece.split())]
-    refused(shared, shared.kiban(*words, env={name: value} if name else {}), code, word)
+    refused(shared, kiban(shared, *words, env={name: value} if name else {}), code, word)
     assert shared.tree() == before
 
 
