@@ -61,7 +61,7 @@ def run(*, guest: str = "debian", keep: bool = False, record: str = "", as_json:
     host, show, load = connect(), Show(to_stderr=as_json), os.getloadavg()[0]
     show.say(_PLAN.format(guest=GUESTS[guest].title))
     _require(host)
-    folder = Path(record).absolute() if record else platformdirs.user_cache_path("kiban") / "demo"
+    folder = Path(record) if record else platformdirs.user_cache_path("kiban") / "demo"
     folder.mkdir(parents=True, exist_ok=True)
     vhdx = _image(GUESTS[guest], show)
     with machines.fresh(host, keep=keep):
@@ -108,8 +108,13 @@ def _image(guest: Guest, show: Show) -> Path:
             bar(None, "converting its disk to VHDX")
             guest_image.to_vhdx(folder / f"{guest.image}.raw", vhdx)
     taken = vhdx.stat().st_blocks * 512 >> 20
-    show.done(f"{guest.title}, {taken} MiB on disk: {vhdx}")
+    show.done(f"{guest.title}, {taken} MiB on disk: {_from_home(vhdx)}")
     return vhdx
+
+
+def _from_home(path: Path) -> str:
+    home = Path.home()
+    return f"~/{path.relative_to(home)}" if path.is_relative_to(home) else str(path)
 
 
 class _Demo:
@@ -195,7 +200,7 @@ class _Demo:
     def _save(self, name: str, png: bytes) -> Path:
         path = self._folder / f"{name}.png"
         path.write_bytes(png)
-        self._pictures.append(str(path))
+        self._pictures.append(str(path.absolute()))
         return path
 
 

@@ -6,6 +6,7 @@ Bars appear on a terminal only. Text from guests is given to Rich as plain text,
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ Bar = Callable[[float | None, str], None]
 """Called with a fraction from 0 to 1, or None while nobody knows it, and a few words on what is going on."""
 
 Row = tuple[str, str, str]
+WIDTH = 120
+"""Columns of what goes to no terminal."""
 
 
 class Show:
@@ -28,7 +31,9 @@ class Show:
 
     def __init__(self, *, to_stderr: bool = False) -> None:
         self._stream = sys.stderr if to_stderr else sys.stdout
-        self._console = Console(stderr=to_stderr, highlight=False)
+        # a file or pipe has no width of its own, and the table is easier to read without folded cells
+        width = None if self._stream.isatty() or "COLUMNS" in os.environ else WIDTH
+        self._console = Console(stderr=to_stderr, highlight=False, width=width)
 
     def head(self, text: str) -> None:
         """Begin a part."""
