@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from kiban.adapters.disk import media
@@ -26,6 +27,7 @@ from kiban.model.machine import Disk, Machine
 from kiban.model.requests import DiskRequest, NicRequest
 
 UNPLUG_SECONDS = 30.0
+Plug = Callable[[], Awaitable[None]]
 
 
 async def add_disk(handle: Handle, request: DiskRequest) -> None:
@@ -40,7 +42,7 @@ async def add_disk(handle: Handle, request: DiskRequest) -> None:
         _check_bus(handle, disk.bus, "A disk")
         await creating.make_disk(handle.directory, machine, len(machine.disks) - 1, request)
         try:
-            await _commit(handle, machine, disk.id, _plug_disk(handle, disk))
+            await _commit(handle, machine, disk.id, partial(_plug_disk, handle, disk))
         except BaseException:
             if disk.owned:
                 (handle.directory / disk.path).unlink(missing_ok=True)
@@ -56,7 +58,7 @@ async def add_dvd(handle: Handle, medium: str) -> None:
         machine = contract.add_dvd(handle.machine, medium)
         dvd = machine.dvds[-1]
         _check_bus(handle, dvd.bus, "A DVD drive")
-        await _commit(handle, machine, dvd.id, _plug_dvd(handle, machine, dvd.id))
+        await _commit(handle, machine, dvd.id, partial(_plug_dvd, handle, machine, dvd.id))
 
 
 async def add_nic(handle: Handle, request: NicRequest) -> None:
@@ -71,7 +73,7 @@ async def add_nic(handle: Handle, request: NicRequest) -> None:
                 f"Stop it first, or add a synthetic one: kiban stop {handle.name}",
             )
         netdev.check_ports(nic)
-        await _commit(handle, machine, nic.id, _plug_nic(handle, machine, nic.id))
+        await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
 
 
 async def remove_device(handle: Handle, device_id: str) -> str:
@@ -115,14 +117,14 @@ def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
         )
 
 
-async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Awaitable[None]) -> None:
+async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Plug) -> None:
     """Make `machine` the definition and, if it runs, plug the new device in; all or nothing."""
     before = handle.machine
     if machine.uefi:
         machine = replace(machine, boot=(*machine.boot, device_id))
     handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
     try:
-        await plug
+        await plug()
     except BaseException:
         handle.save(before)
         raise

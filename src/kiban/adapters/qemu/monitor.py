@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,8 @@ Listener = Callable[[str, Mapping[str, Any]], None]
 CONNECT_SECONDS = 60.0
 ANSWER_SECONDS = 60.0
 DRAIN_SECONDS = 5.0
+# it logs each QEMU that ends, with tracebacks; what is worth knowing of that comes as an exception and is told by Kiban
+logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)
 
 
 class Monitor:
@@ -91,10 +94,16 @@ class Monitor:
 
     async def send_file(self, descriptor: int, name: str) -> None:
         """Give QEMU a descriptor under `name`, for commands that take `fd:name`."""
-        self._client.send_fd_scm(descriptor)
+        self._hand_over(descriptor)
         await self.run("getfd", {"fdname": name})
 
     async def add_file(self, descriptor: int) -> str:
         """Give QEMU an open file, as a path that its block layer can open."""
-        self._client.send_fd_scm(descriptor)
+        self._hand_over(descriptor)
         return f"/dev/fdset/{(await self.run('add-fd'))['fdset-id']}"
+
+    def _hand_over(self, descriptor: int) -> None:
+        try:
+            self._client.send_fd_scm(descriptor)
+        except (QMPError, OSError) as error:
+            raise Failed("QEMU ended before it was given a file.", "See why: kiban ls") from error
