@@ -27,7 +27,8 @@ def _finish(ground: Ground, running: subprocess.Popen[str], job: str) -> str:
     out, err = running.communicate(timeout=60)
     assert "Traceback" not in err
     state = str(ground.client().job(job, wait=60).state)
-    assert running.returncode == 130 or (running.returncode == 0 and state == "done"), (out, err)
+    # a command that is through already ends by itself, or by the signal once Python has packed up
+    assert running.returncode == 130 or (out and state == "done"), (running.returncode, out, err)
     return state
 
 

@@ -93,7 +93,9 @@ def test_a_storm(ground: Ground) -> None:
     for name in ("a", "b", "c"):
         small(client, name)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda seed: _caller(ground, seed), range(SEED, SEED + 6)))
+        ends = [pool.submit(_caller, ground, seed) for seed in range(SEED, SEED + 6)]
+    assert "Traceback" not in ground.log(), ground.log()
+    assert [end.result() for end in ends] == [None] * len(ends)
     for name, machine in check(ground).items():
         if machine.state == "paused":
             client.resume(name)
