@@ -28,12 +28,14 @@ def told(result: dict[str, Any]) -> str:
     """The table, and what it was measured with and on."""
     host = result["host"]
     before, after = host["load before and after"]
+    busy = before > host["processors"] / 2
     lines = [
         *table(result["table"]),
         "",
         f"`{result['command']}`, {result['date']}: {host['processors']} processors, {host['memory']}, "
         f"QEMU {host['qemu']}, Python {host['python']}, Kiban {host['kiban']}; "
         f"load average {before} before, {after} after.",
+        *(["", "**Taken beside other work on the host, so the times are to be measured again.**"] if busy else []),
     ]
     return "\n".join(lines) + "\n"
 
