@@ -20,7 +20,7 @@ from kiban.demo.png import Picture, decode
 from kiban.demo.show import blocks
 from kiban.errors import BadInput, Conflict, Failed, KibanError
 
-BLACK, GREY, BLUE = b"\0\0\0", b"\x98\x98\x98", b"\0\0\xaa"
+BLACK, GREY, BLUE, RED = b"\0\0\0", b"\x98\x98\x98", b"\0\0\xaa", b"\xaa\0\0"
 
 
 def encode(picture: Picture, filters: bytes = b"\0") -> bytes:
@@ -91,8 +91,11 @@ def test_the_firmwares_words_are_found_where_they_stand(place: tuple[int, int]) 
 def test_a_refusal_and_a_start_are_told_apart() -> None:
     denied, other = with_words(16, 16), with_words(16, 16)
     other.rows[20] = GREY * 640  # one line of the words is not theirs
-    for picture, expected in [(denied, (True, False)), (other, (False, False)), (screen(64, 48, BLUE), (False, True))]:
-        assert (refusal.refused(picture), refusal.started(picture)) == expected
+    empty, memtest = screen(64, 48, BLUE), screen(64, 48, BLUE)
+    memtest.rows[3] = BLUE * 63 + RED
+    expected = [(denied, (True, False)), (other, (False, False)), (empty, (False, False)), (memtest, (False, True))]
+    for picture, verdict in expected:
+        assert (refusal.refused(picture), refusal.started(picture)) == verdict
 
 
 def test_blocks_show_two_pixels_in_a_character() -> None:

@@ -74,7 +74,7 @@ def run(*, guest: str = "debian", keep: bool = False, record: str = "", as_json:
 
 _PLAN = """Kiban's demo, a few minutes without KVM:
   - makes {guest} from Debian's packages, once, and keeps it for the next run;
-  - starts it on a generation 1 and on a generation 2 machine, from copies of one VHDX disk, and asks what it sees;
+  - starts it on a machine of each generation, from copies of one VHDX disk, and asks what it sees;
   - tries an ISO with an unsigned boot loader under Secure Boot.
   Ctrl-C ends it and leaves no machine behind."""
 
@@ -178,7 +178,7 @@ class _Demo:
     def _refusal(self) -> tuple[Seen, Seen]:
         """See the firmware refuse memtest86+, then the same machine start it with Secure Boot off."""
         name = machines.create_refused(self._host)
-        self._show.say(f"{MEMTEST} has a boot loader that nobody signed. A generation 2 machine starts from it:")
+        self._show.say(f"{MEMTEST} has an unsigned loader. A generation 2 machine tries it:")
         denied, picture = self._try(name, "Secure Boot on", refusal.refused, 'the words "Access Denied"', "refused")
         self._show.done(f'Secure Boot on: the firmware says "Access Denied" after {denied.seconds:.1f} s: {picture}')
         left, top, _, _ = words = denied.picture.access_denied() or (0, 0, 0, 0)
