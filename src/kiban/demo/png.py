@@ -49,6 +49,10 @@ class Picture:
         colour, number = max(count.items(), key=itemgetter(1))
         return colour, number / (self.width * self.height)
 
+    def has(self, colour: Colour) -> bool:
+        """Whether any pixel has the colour."""
+        return any(colour in zip(row[0::3], row[1::3], row[2::3], strict=True) for row in self.rows)
+
     def access_denied(self) -> Box | None:
         """Where OVMF's words "Access Denied" stand, or None."""
         lit = [row[1::3].translate(_LIT) for row in self.rows]

@@ -24,7 +24,7 @@ PATIENCE = 300.0
 INTERVAL = 1.0
 """Seconds between two looks at the screen."""
 
-BLUE, RED = (0, 0, 170), b"\xaa\0\0"
+BLUE, RED = (0, 0, 170), (170, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def refused(picture: Picture) -> bool:
 def started(picture: Picture) -> bool:
     """Whether memtest86+ has drawn its screen: blue, with the one red sign that is the plus of its name."""
     colour, part = picture.commonest()
-    return colour == BLUE and part > 0.5 and any(RED in row for row in picture.rows)
+    return colour == BLUE and part > 0.5 and picture.has(RED)
 
 
 def watch(host: Client, name: str, sign: Callable[[Picture], bool], what: str) -> Seen:
