@@ -39,7 +39,7 @@ def test_the_demo_shows_what_it_says(service: Service, folder: Path) -> None:
     first, second = facts["boots"]
     assert (first["generation"], second["generation"]) == (1, 2)
     assert (first["hardware"]["firmware"], second["hardware"]["firmware"]) == ("BIOS", "UEFI")
-    assert (second["hardware"]["secure_boot"], second["hardware"]["tpm"]) == ("on", "2")
+    assert second["hardware"]["secure_boot"] == "on"
     assert all(0 < boot["to_kernel"] < boot["to_up"] for boot in facts["boots"])
     assert facts["ratio"] == round(second["to_up"] / first["to_up"], 3)
     assert all(seconds is not None for seconds in facts["shut_down"]), "a guest had to be turned off"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -84,8 +83,6 @@ def _require(host: Client) -> None:
     packages = set(guest_image.missing_tools().values())
     if not MEMTEST.exists():
         packages.add(refusal.PACKAGE)
-    if shutil.which("swtpm") is None:
-        packages |= {"swtpm", "swtpm-tools"}
     for finding in host.doctor():
         if finding.needed and not finding.ok:
             install = finding.hint.removeprefix("apt install ")
