@@ -195,6 +195,24 @@ def test_devices_come_and_go_while_the_machine_is_off(there: World) -> None:
     run(go())
 
 
+@needs_ovmf
+def test_an_adapter_without_a_standing_port_waits_for_the_machine_to_be_off(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        request = asked(generation=2, memory=128 * MIB, nics=(NicRequest(), NicRequest(), NicRequest()))
+        handle = await creating.create(host, request)
+        await life.start(host, handle)
+        for change in (hotplug.add_nic(handle, NicRequest()), hotplug.remove_device(handle, "nic2")):
+            with pytest.raises(Conflict, match="the first 2 can come and go") as caught:
+                await change
+            assert "kiban stop" in caught.value.hint
+        assert store.load(handle.directory).device_ids() == ("nic0", "nic1", "nic2")
+        await life.turn_off(handle)
+        await hotplug.remove_device(handle, "nic2")
+
+    run(go())
+
+
 @needs_tools
 def test_a_disk_that_qemu_refuses_is_not_added(there: World) -> None:
     async def go() -> None:

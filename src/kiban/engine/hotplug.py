@@ -23,7 +23,7 @@ from kiban.engine.handle import Handle
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
 from kiban.model.generations import Bus
-from kiban.model.machine import Disk, Machine
+from kiban.model.machine import Disk, Machine, Nic
 from kiban.model.requests import DiskRequest, NicRequest
 
 UNPLUG_SECONDS = 30.0
@@ -67,11 +67,7 @@ async def add_nic(handle: Handle, request: NicRequest) -> None:
         handle.check("edit")
         machine = creating.with_ports(contract.add_nic(handle.machine, request, creating.fresh()))
         nic = machine.nics[-1]
-        if handle.alive and nic.kind == "legacy":
-            raise Conflict(
-                f"A legacy adapter cannot be added to {handle.name} while it is {handle.state}.",
-                f"Stop it first, or add a synthetic one: kiban stop {handle.name}",
-            )
+        _check_adapter(handle, nic, "added")
         netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
 
@@ -82,6 +78,9 @@ async def remove_device(handle: Handle, device_id: str) -> str:
         handle.check("edit")
         before = handle.machine
         machine = contract.remove_device(before, device_id)
+        for nic in before.nics:
+            if nic.id == device_id:
+                _check_adapter(handle, nic, "removed")
         if handle.alive:
             await _unplug(handle, device_id)
         handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
@@ -114,6 +113,16 @@ def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
         raise Conflict(
             f"{what} cannot be added to IDE while {handle.name} is {handle.state}: IDE has no hot-plug.",
             f"Put a disk on SCSI (bus=scsi), or stop the machine first: kiban stop {handle.name}",
+        )
+
+
+def _check_adapter(handle: Handle, nic: Nic, what: str) -> None:
+    if handle.alive and not devices.hot_pluggable(handle.machine, nic):
+        which = "A legacy adapter" if nic.kind == "legacy" else f"Adapter number {nic.slot + 1}"
+        why = "" if nic.kind == "legacy" else f": the first {devices.HOTPLUG_PORTS} can come and go"
+        raise Conflict(
+            f"{which} cannot be {what} while {handle.name} is {handle.state}{why}.",
+            f"Stop the machine first: kiban stop {handle.name}",
         )
 
 
