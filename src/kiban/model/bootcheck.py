@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a generation 2 machine would load, and whether it would be allowed: the question and the answer as plain data."""
+"""What a generation 2 machine would load, and whether it may: the question and the answer as plain data."""
 
 from __future__ import annotations
 
