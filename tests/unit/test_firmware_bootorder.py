@@ -165,3 +165,21 @@ def test_addresses_the_firmware_cannot_reach_are_refused(store: Path) -> None:
     with pytest.raises(BadInput, match="URI"):
         write_order(store, [NIC], http_uri="http://é/")
     assert store.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "signature", "partition"),
+    [
+        (2, UUID(int=0x1234).bytes_le, "00000000-0000-0000-0000-000000001234"),
+        (1, bytes.fromhex("efbeadde") + bytes(12), "deadbeef-03"),
+        (0, bytes(16), ""),
+    ],
+)
+def test_a_guests_entry_tells_its_partition_and_file(store: Path, kind: int, signature: bytes, partition: str) -> None:
+    disk = loadoption.node(4, 1, struct.pack("<LQQ", 3, 2048, 4096) + signature + bytes((1 + kind // 2, kind)))
+    file = loadoption.node(4, 4, "\\EFI\\debian\0".encode("utf-16-le"))
+    file += loadoption.node(4, 4, "shimx64.efi\0".encode("utf-16-le"))
+    guest_puts(store, LoadOption("debian", disk + file), LoadOption("whole", DISK.path()))
+    entries = read_order(store, [DISK])
+    assert (entries[0].partition, entries[0].file) == (partition, "\\EFI\\debian\\shimx64.efi")
+    assert (entries[1].partition, entries[1].file) == ("", "")

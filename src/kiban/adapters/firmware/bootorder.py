@@ -67,13 +67,19 @@ class BootDevice:
 
 @dataclass(frozen=True, slots=True)
 class BootEntry:
-    """One thing the firmware tries; `device` is None for an entry of the guest's or the firmware's own."""
+    """One thing the firmware tries; `device` is None for an entry of the guest's or the firmware's own.
+
+    `partition` and `file` are those that the entry names itself (see loadoption.file_on_partition), as a guest's own
+    entries do; empty for an entry of a whole device.
+    """
 
     name: str
     device: str | None
     active: bool
     description: str
     number: int
+    partition: str = ""
+    file: str = ""
 
 
 def write_order(
@@ -136,7 +142,8 @@ def read_order(store: Path, devices: Sequence[BootDevice]) -> list[BootEntry]:
             continue
         seen.add(option.path)
         device = paths.get(loadoption.split_device(option.path)[0])
-        result.append(BootEntry(f"Boot{number:04X}", device, option.active, option.description.strip(), number))
+        found = loadoption.file_on_partition(option.path)
+        result.append(BootEntry(f"Boot{number:04X}", device, option.active, option.description.strip(), number, *found))
     return result
 
 

@@ -29,7 +29,11 @@ _MEDIA = 0x04
 _MESSAGING = 0x03
 _SCSI = (_MESSAGING, 2)
 _MAC = (_MESSAGING, 11)
+_HARD_DRIVE = bytes((_MEDIA, 1))
+_HARD_DRIVE_SIZE = 42  # number, start, size, signature, kind of table, kind of signature
+_FILE = bytes((_MEDIA, 4))
 _MAX_DESCRIPTION = 1024
+_MAX_FILE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +156,23 @@ def firmware_file(volume: UUID, file: UUID) -> bytes:
 def is_firmware_file(path: bytes) -> bool:
     """Whether the entry leads to a program inside the firmware, such as its shell."""
     return path[:2] == bytes((_MEDIA, 7))
+
+
+def file_on_partition(path: bytes) -> tuple[str, str]:
+    """The partition and the file that an entry leads to, each "" where it names none.
+
+    The partition is a GUID in lower case, or on MBR the disk's signature and the number (`deadbeef-01`); the file has
+    backslashes and begins with one.
+    """
+    partition, file = "", ""
+    for part in nodes(path):
+        if part[:2] == _HARD_DRIVE and len(part) == _HARD_DRIVE_SIZE:
+            (number,), signature, kind = struct.unpack_from("<L", part, 4), part[24:40], part[41]
+            mbr = f"{int.from_bytes(signature[:4], 'little'):08x}-{number:02x}"
+            partition = {1: mbr, 2: str(UUID(bytes_le=signature))}.get(kind, "")
+        elif part[:2] == _FILE:
+            file += "\\" + part[4:].decode("utf-16-le", "replace").split("\0")[0].strip("\\")
+    return partition, file[:_MAX_FILE]
 
 
 def split_device(path: bytes) -> tuple[bytes, bool]:
