@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from kiban.adapters.firmware import tpm, varstore
+from kiban.adapters.firmware import templates, tpm, varstore
 from kiban.adapters.firmware.bootorder import BootDevice, read_order, write_order
 from kiban.adapters.firmware.descriptors import FirmwareBuild, find_uefi
 from kiban.demo import guest_image
@@ -94,7 +94,7 @@ def build() -> FirmwareBuild:
 
 @pytest.fixture
 def store(build: FirmwareBuild, tmp_path: Path) -> Path:
-    varstore.create_store(build.vars_template, tmp_path / "nvram")
+    varstore.create_store(build.vars_template, tmp_path / "nvram", templates.keys_of(templates.DEFAULT))
     return tmp_path / "nvram"
 
 

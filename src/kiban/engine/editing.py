@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiban.adapters.disk import media
-from kiban.adapters.firmware import varstore
+from kiban.adapters.firmware import templates, varstore
+from kiban.adapters.firmware.edk2vars import VariableStore
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
 from kiban.engine import hotplug, nvram, profiles, tpm
@@ -43,10 +44,12 @@ def _firmware(handle: Handle, after: Machine, *, ordered: bool) -> Machine:
     if old is None or new is None:
         return after
     store = handle.directory / nvram.FILE
-    if old.template != new.template:
-        varstore.set_template(store, new.template)
-    if old.secure_boot != new.secure_boot:
-        varstore.set_secure_boot(store, on=new.secure_boot)
+    if (old.template, old.secure_boot) != (new.template, new.secure_boot):
+        nvram_now = VariableStore.load(store)
+        if old.template != new.template:
+            varstore.set_keys(nvram_now, templates.keys_of(new.template))
+        varstore.set_secure_boot(nvram_now, on=new.secure_boot)
+        nvram_now.save(store)
     if ordered:
         # also when it is the order asked for before: the guest may have changed it since
         nvram.write_order(handle.directory, after, new)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from kiban.adapters.firmware import bootorder, varstore
+from kiban.adapters.firmware import bootorder, templates, varstore
 from kiban.adapters.firmware.bootorder import BootDevice, BootEntry
 from kiban.adapters.qemu.devices import scsi_address
 from kiban.adapters.qemu.layout import layout, root_port
@@ -20,7 +20,8 @@ FILE = "nvram.fd"
 
 def create(directory: Path, machine: Machine, uefi: Uefi, vars_template: Path) -> None:
     """Make the store of a new machine: keys by its template, Secure Boot on or off, boot order."""
-    varstore.create_store(vars_template, directory / FILE, template=uefi.template, secure_boot=uefi.secure_boot)
+    keys = templates.keys_of(uefi.template)
+    varstore.create_store(vars_template, directory / FILE, keys, secure_boot=uefi.secure_boot)
     write_order(directory, machine, uefi)
 
 

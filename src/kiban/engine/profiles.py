@@ -8,7 +8,7 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from kiban.adapters.firmware import varstore
+from kiban.adapters.firmware import templates
 from kiban.adapters.osinfo import advice, database, recognise
 from kiban.adapters.osinfo.profiles import GuestProfile
 from kiban.adapters.osinfo.recognise import Recognised
@@ -70,7 +70,7 @@ def _with_defaults(request: MachineRequest, profile: GuestProfile) -> MachineReq
 
 
 def _template(title: str) -> str | None:
-    return next((name for name, t in varstore.templates().items() if t.title == title), None)
+    return next((name for name, t in templates.templates().items() if t.title == title), None)
 
 
 def is_windows(guest: str | None) -> bool:

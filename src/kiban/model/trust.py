@@ -27,7 +27,8 @@ class Trust:
     """Everything that decides whether an image may start.
 
     `mok` and `mokx` are shim's additional allowed and denied entries, `sbat_level` is the text of its revocation
-    levels ("" when none is stored), and `shim_validation` is False when the guest's owner switched it off (MokSBState).
+    levels ("" when none is stored), and `shim_validation` is False when the guest's owner switched it off (MokSBState);
+    `shim_uses_db` is False when the owner had shim trust its own list only, not the firmware's db (MokDBState).
     """
 
     secure_boot: bool
@@ -40,3 +41,4 @@ class Trust:
     mokx: tuple[Signature, ...] = ()
     sbat_level: str = ""
     shim_validation: bool = True
+    shim_uses_db: bool = True
