@@ -3,6 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from kiban.adapters.bootcheck.images.qcow2 import open_qcow2
+from kiban.adapters.bootcheck.images.vhd import open_vhd
+from kiban.adapters.bootcheck.images.vhdx import open_vhdx
 from kiban.adapters.bootcheck.source import Source
 from kiban.errors import BadInput
 
@@ -21,4 +26,7 @@ def open_image(source: Source, form: str) -> Source:
     """
     if form in ("raw", "iso"):
         return source
+    openers: dict[str, Callable[[Source], Source]] = {"vhd": open_vhd, "vhdx": open_vhdx, "qcow2": open_qcow2}
+    if form in openers:
+        return openers[form](source)
     raise BadInput(f"'{form[:40]}' is not an image format.", "use raw, iso, vhd, vhdx or qcow2", code="unknown-format")

@@ -267,9 +267,9 @@ def _long_name(pieces: list[bytes], checksum: int) -> str:
 
 
 def _short_name(raw: bytes) -> str:
-    """The 8.3 name; letters beyond ASCII are read as code page 437, which is what firmware without a language does."""
-    stem = (b"\xe5" + raw[1:8] if raw[0] == 5 else raw[:8]).decode("cp437").rstrip(" ")
-    extension = raw[8:11].decode("cp437").rstrip(" ")
+    """The 8.3 name; EDK2 widens its bytes to UCS-2 as they are, whatever code page they were written in."""
+    stem = raw[:8].decode("latin-1").rstrip(" ")
+    extension = raw[8:11].decode("latin-1").rstrip(" ")
     return f"{stem}.{extension}" if extension else stem
 
 
