@@ -61,7 +61,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, number: int) -> None:
     assert (directory / "vm.json").stat().st_mode & 0o777 == 0o600
 
 
-STEPS = ["os.fsync", "pathlib.Path.replace", "kiban.adapters.store.directory.sync_directory"]
+STEPS = ["os.fsync", "pathlib.Path.replace", "kiban.adapters.files.sync_directory"]
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -24,8 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from kiban.adapters.files import sync_directory
 from kiban.adapters.qemu import devices, process
-from kiban.adapters.store.directory import sync_directory
 from kiban.engine import supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.progress import Progress, quiet

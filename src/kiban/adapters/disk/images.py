@@ -22,7 +22,7 @@ from kiban.adapters.disk.formats import ImageFormat, check_size, image_format
 from kiban.adapters.disk.headers import check_header
 from kiban.adapters.disk.space import require_space
 from kiban.adapters.disk.tool import Outcome, qemu_img
-from kiban.adapters.files import open_regular
+from kiban.adapters.files import open_regular, sync_directory
 from kiban.errors import BadInput, Conflict, Failed, HostLacks, NotAllowed, NotFound
 from kiban.model.units import format_size
 
@@ -139,11 +139,7 @@ def _finish(part: Path, target: Path) -> None:
     with open_regular(part) as descriptor:
         os.fsync(descriptor)
     _rename_noreplace(part, target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_directory(target.parent)
 
 
 def _rename_noreplace(part: Path, target: Path) -> None:

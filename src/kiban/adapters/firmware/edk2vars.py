@@ -8,15 +8,14 @@ into its variables, so each length is checked before it is followed.
 
 from __future__ import annotations
 
-import os
 import struct
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 from uuid import UUID
 
-from kiban.errors import BadInput, Damaged, HostLacks, NotAllowed, NotFound
+from kiban.adapters.files import replace_file
+from kiban.errors import BadInput, Damaged, NotAllowed, NotFound
 
 GLOBAL = UUID("8be4df61-93ca-11d2-aa0d-00e098032b8c")
 """EFI_GLOBAL_VARIABLE: the vendor of Boot####, BootOrder, PK, KEK."""
@@ -126,50 +125,6 @@ class VariableStore:
     def save(self, path: Path) -> None:
         """Replace the file at once or not at all, keeping its owner and mode where it exists."""
         replace_file(path, self.to_bytes())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Write `data` to `path` by temporary file, fsync and rename; an existing file's owner and mode are kept.
-
-    Raises NotAllowed when the folder may not be written or the file belongs to a user we may not hand it to, HostLacks
-    when the disk is full.
-    """
-    try:
-        before = path.stat() if path.exists() else None
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except PermissionError as error:
-        raise NotAllowed(f"{path} may not be written.", f"ls -ld {path.parent}") from error
-    except OSError as error:
-        raise _unwritten(path, error) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            if before is not None:
-                if (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
-                    os.fchown(file.fileno(), before.st_uid, before.st_gid)
-                os.fchmod(file.fileno(), before.st_mode & 0o7777)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except PermissionError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise NotAllowed(f"{path} belongs to another user and may not be replaced.", f"ls -l {path}") from error
-    except OSError as error:
-        Path(temporary).unlink(missing_ok=True)
-        raise _unwritten(path, error) from error
-    _sync_folder(path.parent)
-
-
-def _unwritten(path: Path, error: OSError) -> HostLacks:
-    return HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h")
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _bounds(blob: bytes, where: str) -> tuple[int, int]:

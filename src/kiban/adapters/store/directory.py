@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +23,7 @@ from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
 
+from kiban.adapters.files import replace_file, sync_directory
 from kiban.errors import BadInput, Conflict, Damaged, Failed, HostLacks, NotFound
 from kiban.model import consistency
 from kiban.model.machine import VERSION, Machine
@@ -83,43 +83,14 @@ def _read(path: Path) -> bytes:
 def save(directory: Path, machine: Machine) -> None:
     """Write a machine's definition: the old one or the new one is there at any moment, even after a power cut.
 
-    Raises BadInput for what could not be read again, HostLacks when it cannot be written.
+    Raises BadInput for what could not be read again, HostLacks or NotAllowed when it cannot be written.
     """
-    write_atomically(directory / "vm.json", _dump(machine))
+    replace_file(directory / "vm.json", _dump(machine))
 
 
 def _dump(machine: Machine) -> bytes:
     consistency.check(machine)
     return _adapter.dump_json(machine, indent=2) + b"\n"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a small file as a whole; HostLacks when the disk is full, with the old content intact."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "wb", opener=_private) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h") from error
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make a rename in `directory` last."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_status(directory: Path) -> dict[str, Any]:
@@ -133,7 +104,7 @@ def read_status(directory: Path) -> dict[str, Any]:
 
 def write_status(directory: Path, status: dict[str, Any]) -> None:
     """Keep something about the last run."""
-    write_atomically(directory / "status.json", json.dumps(status).encode())
+    replace_file(directory / "status.json", json.dumps(status).encode())
 
 
 def scan(machines: Path) -> Iterator[Path]:
