@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiban.adapters.firmware import descriptors
-from kiban.engine import nvram, saving, supervision
+from kiban.engine import bootcheck, nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
@@ -26,18 +26,22 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
         handle.check("start")
         before, handle.warnings = handle.state, []
         handle.enter("starting")
+        check = None
         try:
             if before == "off":
                 _settle_order(handle)
+                check = bootcheck.begin(handle)  # gets its turn when the launch first waits, so QEMU runs by then
             await launch(host, handle, incoming=before == "saved")
             if before == "saved":
                 await saving.restore(handle, progress)
         except BaseException as error:
             await whole(supervision.end(handle))
             _not_started(handle, error)
+            bootcheck.cancel(check)
             raise
         handle.enter("running")
         await _compare_firmware(handle)
+    await bootcheck.wait(check)
 
 
 async def _compare_firmware(handle: Handle) -> None:
