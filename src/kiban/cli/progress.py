@@ -8,13 +8,14 @@ appears only when stderr is a terminal and the job has gone on for a while.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
 
 from kiban.cli.output import clean, warn
 
+TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
     from threading import Timer
     from types import TracebackType
+    from typing import Any
 
 PATIENCE = 0.4
 """Seconds before a bar appears."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from kiban.client.transport import connect_unix
 from kiban.errors import NoService, NotAllowed
+from kiban.paths import Paths, default_socket
 
+TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from kiban.paths import Paths
 
 PATIENCE = 60.0
 """Seconds a service may take to start in: it first takes on all machines that run."""
@@ -25,17 +24,18 @@ _LOG_LIMIT = 1024**2
 _SHOWN = 5
 
 
-def connect_local(paths: Paths, *, start: bool) -> socket.socket:
-    """A connection to the service of `paths`; NoService when there is none and none may or can be started."""
+def connect_local(*, start: bool) -> socket.socket:
+    """A connection to this user's own service; NoService when there is none and none may or can be started."""
+    path = default_socket()
     try:
-        return connect_unix(str(paths.socket))
+        return connect_unix(path)
     except (FileNotFoundError, ConnectionRefusedError) as error:
         if not start:
             raise NoService("No service is running.", "Start one: kiban serve") from error
     except OSError as error:
         hint = "Set KIBAN_RUNTIME to a shorter path." if "too long" in str(error) else ""
-        raise NoService(f"Cannot reach the service at {paths.socket}: {error.strerror or error}.", hint) from error
-    return _start(paths)
+        raise NoService(f"Cannot reach the service at {path}: {error.strerror or error}.", hint) from error
+    return _start(Paths.default())
 
 
 def _start(paths: Paths) -> socket.socket:
