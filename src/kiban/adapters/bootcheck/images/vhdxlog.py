@@ -16,7 +16,7 @@ from kiban.errors import Damaged
 
 _UNIT = 4096
 _LOG_LIMIT = 64 << 20  # bytes; Hyper-V makes logs of 1 MiB
-_CHECK_LIMIT = 16 << 20  # bytes whose checksum is computed, about a second; an intact log is checked once
+_CHECK_LIMIT = 4 << 20  # bytes whose checksum is computed, about a second; an intact log is computed once
 
 
 @dataclass(frozen=True, slots=True)
