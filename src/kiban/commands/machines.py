@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from kiban.engine import creating, editing, saving, view
+import asyncio
+
+from kiban.engine import creating, editing, nvram, saving, view
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress
 from kiban.engine.view import MachineView
@@ -12,7 +14,9 @@ from kiban.model.requests import Changes, MachineRequest
 
 async def list_all(host: Host) -> list[MachineView]:
     """All machines by name."""
-    return [view.of(h, entries=False) for h in sorted(host.handles.values(), key=lambda h: h.name)]
+    handles = sorted(host.handles.values(), key=lambda h: h.name)
+    await asyncio.to_thread(nvram.look, [(h.directory, h.definition.uefi) for h in handles if h.definition])
+    return [view.of(h, entries=False) for h in handles]
 
 
 async def info(host: Host, name: str) -> MachineView:

@@ -12,10 +12,11 @@ from pathlib import Path
 from uuid import uuid4
 
 from kiban.adapters.disk import copying, images, media
-from kiban.adapters.firmware import descriptors
+from kiban.adapters.firmware import descriptors, keyrecord, templates
+from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.net import bootfolder, httpboot
 from kiban.adapters.store import directory as store
-from kiban.engine import netboot, nvram, profiles, tpm
+from kiban.engine import netboot, nvram, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -39,10 +40,12 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
     machine = with_ports(machine)
     consistency.check(machine)  # before gigabytes are copied
+    keys = await _keys(machine, request)
     with host.taking(machine.name):
         staged = store.stage(host.paths.machines, machine.id)
         try:
-            await _fill(host, staged, machine, request, template=vars_template, progress=progress)
+            await _make_firmware(staged, machine, vars_template, keys)
+            await _fill(host, staged, machine, request, progress)
             handle = host.load(store.publish(staged))
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
@@ -117,14 +120,23 @@ async def _board(host: Host, gen: Generation, request: MachineRequest) -> tuple[
     return board, template
 
 
-async def _fill(
-    host: Host, staged: Path, machine: Machine, request: MachineRequest, *, template: Path | None, progress: Progress
-) -> None:
+async def _keys(machine: Machine, request: MachineRequest) -> Keys | None:
+    """The Secure Boot keys that the machine starts with; None on generation 1."""
+    template = machine.uefi.template if machine.uefi else None
+    return await asyncio.to_thread(secureboot.read_keys, template, request.keys)
+
+
+async def _make_firmware(staged: Path, machine: Machine, template: Path | None, keys: Keys | None) -> None:
+    if machine.uefi and template and keys:
+        await in_thread(nvram.create, staged, machine, machine.uefi, template, keys)
+        if machine.uefi.template == templates.CUSTOM:
+            await in_thread(keyrecord.save_custom, staged, keys)
+
+
+async def _fill(host: Host, staged: Path, machine: Machine, request: MachineRequest, progress: Progress) -> None:
     for number, disk in enumerate(request.disks):
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
         await make_disk(staged, machine, number, disk)
-    if machine.uefi and template:
-        await in_thread(nvram.create, staged, machine, machine.uefi, template)
     if machine.tpm:
         progress(0.9, "making the TPM")
         await tpm.make(staged, host.account())

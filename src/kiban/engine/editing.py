@@ -7,11 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiban.adapters.disk import media
-from kiban.adapters.firmware import templates, varstore
-from kiban.adapters.firmware.edk2vars import VariableStore
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
-from kiban.engine import hotplug, nvram, profiles, tpm
+from kiban.engine import hotplug, nvram, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.whole import in_thread
@@ -30,7 +28,7 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
             media.check_floppy(Path(changes.floppy))
         machine = edit.apply(handle.machine, changes)
         if edit.wants_off(changes):
-            machine = await in_thread(_firmware, handle, machine, ordered=changes.boot is not None)
+            machine = await in_thread(_firmware, handle, machine, changes)
             if machine.tpm and not handle.machine.tpm:
                 await tpm.make(handle.directory, host.account())
         elif changes.floppy is not None and handle.alive:
@@ -38,19 +36,16 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
         handle.save(machine)
 
 
-def _firmware(handle: Handle, after: Machine, *, ordered: bool) -> Machine:
-    """Write the changes that are kept in NVRAM there. `ordered`: a boot order was asked for."""
+def _firmware(handle: Handle, after: Machine, changes: Changes) -> Machine:
+    """Write the changes that are kept in NVRAM there, compared with what it says: the guest may have changed it."""
     old, new = handle.machine.uefi, after.uefi
     if old is None or new is None:
         return after
-    store = handle.directory / nvram.FILE
-    if (old.template, old.secure_boot) != (new.template, new.secure_boot):
-        nvram_now = VariableStore.load(store)
-        if old.template != new.template:
-            varstore.set_keys(nvram_now, templates.keys_of(new.template))
-        varstore.set_secure_boot(nvram_now, on=new.secure_boot)
-        nvram_now.save(store)
-    if ordered:
+    if edit.wants_keys(changes):
+        info = secureboot.settings(handle.directory, old, changes)
+        new = replace(new, secure_boot=info.secure_boot, template=info.template)
+        after = replace(after, uefi=new)
+    if changes.boot is not None:
         # also when it is the order asked for before: the guest may have changed it since
         nvram.write_order(handle.directory, after, new)
     elif _order_settings(old) != _order_settings(new):

@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from kiban.adapters.firmware import bootorder, templates, varstore
+from kiban.adapters.firmware import bootorder, varstore
 from kiban.adapters.firmware.bootorder import BootDevice, BootEntry
+from kiban.adapters.firmware.keys import Keys
+from kiban.adapters.firmware.varstore import StoreInfo
 from kiban.adapters.qemu.devices import scsi_address
 from kiban.adapters.qemu.layout import layout, root_port
 from kiban.engine import netboot
@@ -18,11 +23,40 @@ from kiban.model.machine import Disk, Dvd, Machine, Uefi
 FILE = "nvram.fd"
 
 
-def create(directory: Path, machine: Machine, uefi: Uefi, vars_template: Path) -> None:
-    """Make the store of a new machine: keys by its template, Secure Boot on or off, boot order."""
-    keys = templates.keys_of(uefi.template)
+def create(directory: Path, machine: Machine, uefi: Uefi, vars_template: Path, keys: Keys) -> None:
+    """Make the store of a new machine: its keys, Secure Boot on or off, boot order."""
     varstore.create_store(vars_template, directory / FILE, keys, secure_boot=uefi.secure_boot)
     write_order(directory, machine, uefi)
+
+
+def facts(directory: Path, uefi: Uefi) -> StoreInfo:
+    """Whether Secure Boot is on and which template the keys are of, as NVRAM says; it is the truth.
+
+    The definition says what was last asked for: it counts where several templates fit the keys, and where the store
+    cannot be read. A store is read again only when its file has changed.
+    """
+    path = directory / FILE
+    try:
+        status = path.stat()
+        # a second change within one tick of the file system's clock could not be told from the first
+        recent = abs(time.time_ns() - status.st_mtime_ns) < 10**9
+        if recent:
+            return varstore.describe_store(path, uefi.template)
+        return _known(path, uefi.template, status.st_ino, status.st_mtime_ns)
+    except (OSError, KibanError):
+        return StoreInfo(uefi.secure_boot, uefi.template)
+
+
+def look(machines: Iterable[tuple[Path, Uefi | None]]) -> None:
+    """Read the stores of many machines that have changed, so that `facts` of them are quick; for a thread."""
+    for directory, uefi in machines:
+        if uefi is not None:
+            facts(directory, uefi)
+
+
+@lru_cache(maxsize=4096)
+def _known(path: Path, said: str, _inode: int, _changed: int) -> StoreInfo:
+    return varstore.describe_store(path, said)
 
 
 def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:

@@ -57,7 +57,7 @@ class MachineView:
 
 
 def of(handle: Handle, *, entries: bool = True) -> MachineView:
-    """The picture of a machine. Without `entries` its NVRAM is not read, which is what makes a long list quick."""
+    """The picture of a machine. Without `entries` its boot order is not read, which is what makes a long list quick."""
     machine = handle.definition
     state: dict[str, Any] = {
         "name": handle.name,
@@ -76,6 +76,10 @@ def of(handle: Handle, *, entries: bool = True) -> MachineView:
         return MachineView(**state, **_UNKNOWN)
     found = _entries(handle, machine) if entries and machine.uefi else ()
     definition = _definition(machine)
+    if machine.uefi:
+        # what is in force: the guest may have changed it, and the service may have been killed in the middle
+        facts = nvram.facts(handle.directory, machine.uefi)
+        definition |= {"secure_boot": facts.secure_boot, "template": facts.template}
     if found:
         # the order in force, which the guest may have changed since it was asked for
         definition["boot"] = tuple(dict.fromkeys(e["device"] for e in found if e["device"]))
@@ -92,8 +96,8 @@ def _definition(machine: Machine) -> dict[str, Any]:
         "firmware": machine.board.firmware_code or GENERATIONS[machine.generation].firmware,
         "machine_type": machine.board.machine_type,
         "video": machine.board.video,
-        "secure_boot": uefi.secure_boot if uefi else None,
-        "template": uefi.template if uefi else "",
+        "secure_boot": None,
+        "template": "",
         "pause_after_boot_failure": uefi.pause_after_boot_failure if uefi else None,
         "pxe_protocol": uefi.pxe_protocol if uefi else "",
     }

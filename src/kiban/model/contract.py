@@ -146,6 +146,7 @@ def _uefi(gen: Generation, request: MachineRequest) -> Uefi | None:
     check_no_uefi(
         secure_boot=request.secure_boot,
         template=request.template,
+        keys=request.keys,
         pause=request.pause_after_boot_failure,
         pxe_protocol=request.pxe_protocol,
     )
@@ -153,12 +154,13 @@ def _uefi(gen: Generation, request: MachineRequest) -> Uefi | None:
 
 
 def check_no_uefi(
-    *, secure_boot: bool | None, template: str | None, pause: bool | None, pxe_protocol: str | None
+    *, secure_boot: bool | None, template: str | None, keys: str | None, pause: bool | None, pxe_protocol: str | None
 ) -> None:
     """Refuse generation 2's firmware settings on generation 1."""
     asked = {
         "Secure Boot": secure_boot,
         "a Secure Boot template": template,
+        "Secure Boot keys": keys,
         "pause after boot failure": pause,
         "PXE over IPv6": pxe_protocol == "ipv6",
     }

@@ -16,6 +16,7 @@ OFFLINE = (
     "memory",
     "secure_boot",
     "template",
+    "keys",
     "pause_after_boot_failure",
     "pxe_protocol",
     "tpm",
@@ -29,6 +30,11 @@ OFFLINE = (
 def wants_off(changes: Changes) -> bool:
     """Whether a running machine cannot take these changes."""
     return any(getattr(changes, name) is not None for name in OFFLINE)
+
+
+def wants_keys(changes: Changes) -> bool:
+    """Whether Secure Boot or its keys are to change."""
+    return (changes.secure_boot, changes.template, changes.keys) != (None, None, None)
 
 
 def apply(machine: Machine, changes: Changes) -> Machine:
@@ -69,6 +75,7 @@ def _uefi(machine: Machine, changes: Changes) -> Machine:
         contract.check_no_uefi(
             secure_boot=changes.secure_boot,
             template=changes.template,
+            keys=changes.keys,
             pause=changes.pause_after_boot_failure,
             pxe_protocol=changes.pxe_protocol,
         )

@@ -69,6 +69,7 @@ class MachineRequest:
     pxe_protocol: PxeProtocol | None = None
     secure_boot: bool | None = None
     template: str | None = None
+    keys: str | None = None  # folder of the keys of the template custom
     pause_after_boot_failure: bool | None = None
     tpm: bool | None = None
     coms: tuple[ComRequest, ...] = ()
@@ -86,6 +87,7 @@ class Changes:
     memory: int | None = None
     secure_boot: bool | None = None
     template: str | None = None
+    keys: str | None = None  # folder of the keys of the template custom
     pause_after_boot_failure: bool | None = None
     pxe_protocol: PxeProtocol | None = None
     tpm: bool | None = None

@@ -63,7 +63,11 @@ def keys_of(name: str) -> Keys:
     """The keys of a template. Raises BadInput for an unknown one, and for `custom`, whose keys must be given."""
     check_name(name)
     if name == CUSTOM:
-        raise BadInput("The template custom has no keys of its own.", "say which with --keys DIR", code="no-keys")
+        raise BadInput(
+            "The template custom has no keys of its own.",
+            "say which, --template custom --keys DIR, or take another template",
+            code="no-keys",
+        )
     chosen = templates()[name]
     return keys.make(
         {

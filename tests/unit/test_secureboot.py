@@ -1,0 +1,374 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Changing a machine's keys: what is trusted afterwards, what stays, what can be taken back, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import keymaker
+import machines
+import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from engine_world import World, run, world
+
+from kiban.adapters.firmware import keyrecord, keys, siglist, templates, trust, varstore
+from kiban.adapters.firmware.descriptors import find_uefi
+from kiban.adapters.firmware.edk2vars import Variable, VariableStore
+from kiban.adapters.firmware.keys import Keys
+from kiban.adapters.store import directory as store
+from kiban.commands import machines as commands
+from kiban.engine import editing, keyview, nvram, secureboot, view
+from kiban.engine.handle import Handle
+from kiban.engine.host import Host
+from kiban.engine.keyview import KeysView
+from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotInGeneration
+from kiban.model.bootcheck import Report, Verdict
+from kiban.model.requests import Changes
+from kiban.model.trust import Trust
+
+LINUX = templates.keys_of("microsoft-uefi-ca")
+OLD = keys.make({"PK": LINUX.pk, "KEK": LINUX.kek[:1], "db": LINUX.db[:1], "dbx": LINUX.dbx[:300]})
+"""A store as it was made before 2023."""
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with world(monkeypatch) as found:
+        yield found
+
+
+def machine(there: World, wanted: Keys = LINUX, template: str = "microsoft-uefi-ca", **request: Any) -> Path:
+    """A generation 2 machine with these keys, as its creation would have left it; returns its directory."""
+    try:
+        empty = find_uefi("pc-q35-7.2", secure_boot=True).vars_template
+    except HostLacks as error:
+        pytest.skip(str(error))
+    made = machines.make(2, nics=(), template=template, **request)
+    directory = there.put(made)
+    varstore.create_store(empty, directory / nvram.FILE, wanted)
+    return directory
+
+
+def act(there: World, what: Any) -> Any:
+    """Open the host, do `what` with its one machine, and return the outcome."""
+
+    async def work() -> Any:
+        host = await Host.open(there.paths)
+        return await what(host, next(iter(host.handles.values())))
+
+    return run(work())
+
+
+def said(there: World, what: Any) -> KeysView:
+    answer = act(there, lambda _host, handle: what(handle))
+    assert isinstance(answer, KeysView)
+    return answer
+
+
+def seen(directory: Path, said: str = "microsoft-uefi-ca") -> Trust:
+    return trust.read(directory / nvram.FILE, said)
+
+
+def key_file(folder: Path, name: str) -> str:
+    path = folder / f"{name.replace(' ', '-')}.pem"
+    path.write_bytes(keymaker.certificate(name, Encoding.PEM))
+    return str(path)
+
+
+def report(verdict: Verdict) -> Report:
+    return Report(verdict=verdict, reason="", sentence=f"It is {verdict}.", hint="", stages=(), bytes_read=0)
+
+
+def judge(now: Verdict, then: Verdict) -> secureboot.Judge:
+    """A judge of a machine whose present trust is OLD's, and of what it would become."""
+
+    async def answer(_handle: Handle, asked: Trust) -> Report:
+        return report(now if len(asked.db) == 1 else then)
+
+    return answer
+
+
+def test_a_picture_of_the_keys(there: World) -> None:
+    machine(there)
+    found = said(there, _described)
+    assert (found.secure_boot, found.template, found.setup_mode) == (True, "microsoft-uefi-ca", False)
+    assert [key.name for key in found.db] == ["Microsoft Corporation UEFI CA 2011", "Microsoft UEFI CA 2023"]
+    assert found.db[1].not_after == "2038-06-13T19:31:47+00:00"
+    assert found.db[1].owner == "Microsoft"
+    assert (found.dbx.hashes, found.dbx.own, found.dbx.date, found.dbx.missing) == (443, 0, "2026-04-09", 0)
+    assert (found.authorities, found.lacks, found.undo, found.sbat_date) == ("2023-ready", (), "", "")
+
+
+async def _described(handle: Handle) -> KeysView:
+    return keyview.describe(handle)
+
+
+def test_least_versions_of_windows_boot_managers_are_no_hashes(there: World) -> None:
+    directory = machine(there)
+    nv = VariableStore.load(directory / nvram.FILE)
+    least = bytes.fromhex("01612b139dd5598843ab1c185c3cb2eb92000009000000000000000000000000")
+    owner = UUID("9d132b6c-59d5-4388-ab1c-185cfcb2eb92")
+    entries = (siglist.Entry(siglist.SHA256, owner, least), keymaker.digest(5), keymaker.entry("lost"))
+    keys.write(nv, LINUX.plus({"dbx": entries}))
+    nv.put(Variable("SbatLevel", b"sbat,1,2024010900\nshim,4\ngrub,3\ngrub.debian,4\nodd\nx,y\n", trust.SHIM, 3))
+    nv.save(directory / nvram.FILE)
+    found = said(there, _described)
+    assert found.dbx.least_versions == ("bootmgfw.efi 9.0",)
+    assert (found.dbx.hashes, found.dbx.own) == (444, 1)
+    assert [key.name for key in found.dbx.certificates] == ["lost"]
+    assert (found.sbat_date, found.sbat) == ("2024-01-09", {"shim": 4, "grub": 3, "grub.debian": 4})
+
+
+def test_enrolling_adds_and_replaces_only_the_platform_key(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    files: dict[secureboot.Target, list[str]] = {
+        "db": [key_file(tmp_path, "own db")],
+        "KEK": [key_file(tmp_path, "own KEK")],
+        "mok": [key_file(tmp_path, "m")],
+    }
+    found = said(there, lambda handle: secureboot.enroll(handle, files))
+    assert [key.name for key in found.db][-1] == "own db"
+    assert [key.name for key in found.kek][-1] == "own KEK"
+    assert [(key.name, key.owner) for key in found.mok] == [("m", "shim")]
+    assert (found.template, len(found.pk)) == ("microsoft-uefi-ca", 1)
+    variable = VariableStore.load(directory / nvram.FILE).variables["MokList", trust.SHIM]
+    assert variable.attributes == 3
+    again = said(there, lambda handle: secureboot.enroll(handle, files))
+    assert (again.db, again.mok) == (found.db, found.mok)
+    found = said(there, lambda handle: secureboot.enroll(handle, {"PK": [key_file(tmp_path, "own PK")]}))
+    assert [key.name for key in found.pk] == ["own PK"]
+    assert found.template == "custom"
+    with pytest.raises(BadInput, match="2 platform keys"):
+        said(there, lambda h: secureboot.enroll(h, {"PK": [key_file(tmp_path, "a"), key_file(tmp_path, "b")]}))
+    with pytest.raises(BadInput, match="No key was named"):
+        said(there, lambda handle: secureboot.enroll(handle, {"db": []}))
+
+
+def test_revoking_puts_certificates_and_hashes_into_dbx(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    file = key_file(tmp_path, "lost signer")
+    found = said(there, lambda handle: secureboot.revoke(handle, [file], ["AB" * 32]))
+    assert [key.name for key in found.dbx.certificates] == ["lost signer"]
+    assert (found.dbx.hashes, found.dbx.own) == (444, 1)
+    assert [entry.data for entry in seen(directory).dbx if entry.kind == "sha256"][-1] == b"\xab" * 32
+    found = said(there, lambda handle: secureboot.enroll(handle, {"db": [file]}))
+    assert found.notes[0] == "lost signer is in dbx as well, so it stays refused."
+    for wrong in ("AB" * 31, "x" * 64):
+        with pytest.raises(BadInput, match="no SHA-256"):
+            said(there, lambda handle, wrong=wrong: secureboot.revoke(handle, [], [wrong]))
+    with pytest.raises(BadInput, match="Nothing to revoke"):
+        said(there, lambda handle: secureboot.revoke(handle, [], []))
+
+
+def test_revoking_an_image_takes_the_hash_that_is_signed(there: World, tmp_path: Path) -> None:
+    program = Path("/usr/lib/shim/shimx64.efi.signed")
+    if not program.exists():
+        pytest.skip("shim-signed is not installed")
+    directory = machine(there)
+    found = said(there, lambda handle: secureboot.revoke(handle, [str(program)], []))
+    assert found.dbx.own == 1
+    assert seen(directory).dbx[-1].data == _virt_firmwares_hash(program)
+    text = tmp_path / "text.efi"
+    text.write_text("no program")
+    with pytest.raises(BadInput, match="no EFI program"):
+        said(there, lambda handle: secureboot.revoke(handle, [str(text)], []))
+
+
+def _virt_firmwares_hash(program: Path) -> bytes:
+    """An independent reader's."""
+    import pefile  # type: ignore[import-untyped]
+    from virt.peutils.pesign import pe_authenticode_hash
+
+    return bytes(pe_authenticode_hash(pefile.PE(str(program))))
+
+
+def test_an_update_brings_an_old_store_up_to_date(there: World) -> None:
+    directory = machine(there, OLD.plus({"db": (keymaker.entry("own db"),)}))
+    nv = VariableStore.load(directory / nvram.FILE)
+    nv.put(Variable("Boot0042", b"the guest's", attributes=7))
+    nv.save(directory / nvram.FILE)
+    found = said(there, lambda handle: secureboot.update(handle, judge("allowed", "allowed")))
+    names = [key.name for key in found.db]
+    assert names == ["Microsoft Corporation UEFI CA 2011", "own db", "Microsoft UEFI CA 2023"]
+    assert (found.authorities, found.dbx.missing, found.lacks) == ("2023-ready", 0, ())
+    assert "Microsoft UEFI CA 2023 in db" in found.notes[0]
+    assert "no TPM" in found.notes[-1]
+    assert found.undo.startswith("update of ")
+    assert VariableStore.load(directory / nvram.FILE).get("Boot0042") == b"the guest's"
+    found = said(there, lambda handle: secureboot.update(handle, judge("refused", "refused")))
+    assert found.notes == ("Nothing is missing; nothing was changed.",)
+
+
+def test_an_update_that_would_refuse_the_loader_changes_nothing(there: World) -> None:
+    directory = machine(there, OLD, tpm=True)
+    before = (directory / nvram.FILE).read_bytes()
+    for now in ("allowed", "unknown"):
+        with pytest.raises(Conflict, match="would not start any more: It is refused") as refusal:
+            said(there, lambda handle, now=now: secureboot.update(handle, judge(now, "refused")))
+        assert refusal.value.reason == "loader-would-be-refused"
+    assert (directory / nvram.FILE).read_bytes() == before
+    assert not (directory / keyrecord.UNDO).exists()
+    found = said(there, lambda handle: secureboot.update(handle, judge("refused", "refused")))
+    assert "did not start before either" in found.notes[1]
+    assert "BitLocker" in found.notes[-1]
+
+
+def test_undo_takes_back_the_keys_and_nothing_else(there: World) -> None:
+    directory = machine(there, OLD)
+    said(there, lambda handle: secureboot.update(handle, judge("allowed", "unknown")))
+    nv = VariableStore.load(directory / nvram.FILE)
+    nv.put(Variable("Boot0042", b"the guest's"))
+    nv.put(trust.mok_list([keymaker.entry("guest's")]))
+    # the guest has taken a signed update of dbx and dropped one entry of db meanwhile
+    present = keys.read(nv)
+    changed = replace(present, dbx=(*present.dbx, keymaker.digest(7)), db=present.db[1:])
+    keys.write(nv, changed)
+    nv.save(directory / nvram.FILE)
+    found = said(there, secureboot.undo)
+    assert "was kept" in found.notes[1]
+    after = VariableStore.load(directory / nvram.FILE)
+    assert after.get("Boot0042") == b"the guest's"
+    assert [key.name for key in found.mok] == ["guest's"]
+    assert keys.read(after) == keys.make(
+        {"PK": OLD.pk, "KEK": OLD.kek, "db": (), "dbx": (*OLD.dbx, keymaker.digest(7))}
+    )
+    with pytest.raises(Conflict, match="no change of m1's keys"):
+        said(there, secureboot.undo)
+
+
+def test_undo_gives_the_very_keys_of_before(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    before = VariableStore.load(directory / nvram.FILE).variables
+    said(there, lambda handle: secureboot.enroll(handle, {"PK": [key_file(tmp_path, "own PK")]}))
+    assert store.load(directory).uefi.template == "custom"  # type: ignore[union-attr]
+    said(there, secureboot.undo)
+    assert VariableStore.load(directory / nvram.FILE).variables == before
+    assert store.load(directory).uefi.template == "microsoft-uefi-ca"  # type: ignore[union-attr]
+
+
+def test_reset_is_the_template_anew(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    said(there, lambda handle: secureboot.enroll(handle, {"db": [key_file(tmp_path, "own db")]}))
+    said(there, lambda handle: secureboot.reset(handle, None))
+    assert keys.read(VariableStore.load(directory / nvram.FILE)) == LINUX
+    found = said(there, lambda handle: secureboot.reset(handle, "open-source"))
+    assert (found.template, found.authorities) == ("open-source", "none")
+    with pytest.raises(BadInput, match="no keys of its own"):
+        said(there, lambda handle: secureboot.reset(handle, "custom"))
+    with pytest.raises(BadInput, match="no Secure Boot template"):
+        said(there, lambda handle: secureboot.reset(handle, "nonsense"))
+
+
+def edit(there: World, **changes: Any) -> Any:
+    async def work(host: Host, handle: Handle) -> Any:
+        await editing.change(host, handle, Changes(**changes))
+        return view.of(handle)
+
+    return act(there, work)
+
+
+def test_custom_keys_are_a_part_of_the_machine(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    folder = keymaker.folder(tmp_path / "keys")
+    shown = edit(there, template="custom", keys=str(folder))
+    assert (shown.template, shown.secure_boot) == ("custom", True)
+    own = keys.read(VariableStore.load(directory / nvram.FILE))
+    for file in folder.iterdir():
+        file.unlink()
+    assert edit(there, template="microsoft-windows").template == "microsoft-windows"
+    assert edit(there, template="custom").template == "custom"
+    assert keys.read(VariableStore.load(directory / nvram.FILE)) == own
+    said(there, lambda handle: secureboot.enroll(handle, {"db": [key_file(tmp_path, "more")]}))
+    said(there, lambda handle: secureboot.reset(handle, None))
+    assert keys.read(VariableStore.load(directory / nvram.FILE)) == own
+    with pytest.raises(BadInput, match="template custom only"):
+        edit(there, template="microsoft-windows", keys=str(folder))
+    with pytest.raises(BadInput, match="template custom only"):
+        edit(there, keys=str(folder))
+
+
+def test_the_template_that_is_there_keeps_what_was_enrolled(there: World, tmp_path: Path) -> None:
+    machine(there)
+    said(there, lambda handle: secureboot.enroll(handle, {"db": [key_file(tmp_path, "own db")]}))
+    edit(there, template="microsoft-uefi-ca", secure_boot=False)
+    found = said(there, _described)
+    assert ([key.name for key in found.db][-1], found.secure_boot) == ("own db", False)
+
+
+def test_the_view_says_what_is_in_nvram(there: World) -> None:
+    """As after the guest's own change, and after a kill between the two files."""
+    directory = machine(there)
+    nv = VariableStore.load(directory / nvram.FILE)
+    varstore.set_keys(nv, templates.keys_of("microsoft-windows"))
+    varstore.set_secure_boot(nv, False)
+    nv.save(directory / nvram.FILE)
+
+    async def look(host: Host, handle: Handle) -> Any:
+        return [*(await commands.list_all(host)), view.of(handle)]
+
+    for shown in act(there, look):
+        assert (shown.template, shown.secure_boot) == ("microsoft-windows", False)
+    shown = edit(there, secure_boot=True)
+    assert (shown.template, shown.secure_boot) == ("microsoft-windows", True)
+    assert store.load(directory).uefi.template == "microsoft-windows"  # type: ignore[union-attr]
+    nv.drop("PK")
+    nv.save(directory / nvram.FILE)
+    shown = act(there, look)[1]
+    assert (shown.template, shown.secure_boot) == ("", False)
+    os.truncate(directory / nvram.FILE, 100)
+    shown = act(there, look)[1]
+    assert (shown.template, shown.secure_boot) == ("microsoft-windows", True)
+    with pytest.raises(Damaged):
+        said(there, _described)
+
+
+def test_keys_change_only_while_the_machine_is_off(there: World) -> None:
+    directory = machine(there)
+
+    async def work(_host: Host, handle: Handle) -> None:
+        for state in ("running", "paused", "saved"):
+            handle.state = state
+            assert keyview.describe(handle).template == "microsoft-uefi-ca"
+            for change in (
+                secureboot.enroll(handle, {"db": ["/x.pem"]}),
+                secureboot.revoke(handle, [], ["0" * 64]),
+                secureboot.reset(handle, None),
+                secureboot.update(handle, judge("allowed", "allowed")),
+                secureboot.undo(handle),
+            ):
+                with pytest.raises(Conflict, match=state):
+                    await change
+
+    before = (directory / nvram.FILE).read_bytes()
+    act(there, work)
+    assert (directory / nvram.FILE).read_bytes() == before
+
+
+def test_generation_1_has_no_keys(there: World) -> None:
+    there.put(machines.make(1, nics=()))
+    with pytest.raises(NotInGeneration, match="has no Secure Boot"):
+        said(there, _described)
+    with pytest.raises(NotInGeneration, match="has no Secure Boot"):
+        said(there, lambda handle: secureboot.enroll(handle, {"db": []}))
+    with pytest.raises(NotInGeneration, match="no Secure Boot keys"):
+        edit(there, keys="/x")
+
+
+def test_virt_firmware_reads_what_was_changed(there: World, tmp_path: Path) -> None:
+    directory = machine(there)
+    said(there, lambda handle: secureboot.enroll(handle, {"db": [key_file(tmp_path, "own db")]}))
+    said(there, lambda handle: secureboot.revoke(handle, [key_file(tmp_path, "lost")], ["ab" * 32]))
+    program = "import sys; from virt.firmware.vars import main; sys.argv[0] = 'virt-fw-vars'; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--input", str(directory / nvram.FILE), "--print", "--verbose"]
+    told = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+    assert "CN=own db" in told.stdout
+    assert "CN=lost" in told.stdout
+    assert "count=444" in told.stdout, "Microsoft's 443 hashes and the one that was revoked"
