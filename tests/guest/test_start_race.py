@@ -75,6 +75,7 @@ def test_a_stranger_and_the_service_start_one_qemu(service: Service, make: MakeG
     _one_won([ours.result(), "" if theirs == "started" else theirs[0]])
     if theirs != "started":
         assert theirs[1].startswith("race is running already")
+    until(lambda: [guest.view.pid] == qemus(guest.view.id), "the service to see it, whoever started it")
     (pid,) = qemus(guest.view.id)
     os.kill(pid, signal.SIGKILL)
     until(lambda: not qemus(guest.view.id) and guest.view.state == "off", "the machine to be off")

@@ -16,7 +16,7 @@ from engine_world import World, run, world
 
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
-from kiban.engine import editing, life, supervision
+from kiban.engine import adoption, editing, life, supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, KibanError
@@ -197,3 +197,131 @@ def test_a_save_that_was_killed_after_its_rename_is_saved(there: World) -> None:
         assert now(handle) == "running"
 
     run(go())
+
+
+@pytest.fixture
+def hung(there: World, monkeypatch: pytest.MonkeyPatch) -> int:
+    """The pid of a running machine's QEMU that hangs, left by a killed service."""
+    monkeypatch.setattr(adoption, "PATIENCE", 0.1)
+    monkeypatch.setattr(supervision, "ASK_SECONDS", 0.1)
+    pid = killed_service(there)
+    os.kill(pid, signal.SIGSTOP)
+    return pid
+
+
+def test_a_qemu_that_hangs_does_not_hold_up_the_service(there: World, hung: int) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = host.find("m1")
+        assert handle.process is not None
+        assert (now(handle), handle.process.pid, handle.warnings) == ("running", hung, [adoption.SILENT])
+        with pytest.raises(Conflict, match="does not answer") as caught:
+            await life.pause(handle)
+        assert "--force" in caught.value.hint
+        os.kill(hung, signal.SIGCONT)
+        assert handle.adoption is not None
+        await handle.adoption
+        assert (handle.accelerator, handle.warnings) == ("tcg", [])
+        await life.pause(handle)
+        assert now(handle) == "paused"
+
+    run(go())
+
+
+def test_a_qemu_that_hangs_is_turned_off(there: World, hung: int) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = host.find("m1")
+        await life.turn_off(handle)
+        assert (now(handle), there.living()) == ("off", [])
+        assert handle.adoption is not None
+        await handle.adoption
+        assert handle.warnings == []
+        assert "was killed" in handle.reason
+        await life.start(host, handle)
+        assert now(handle) == "running"
+
+    run(go())
+
+
+def test_a_qemu_that_comes_to_hang_is_turned_off(there: World, hung: int) -> None:
+    os.kill(hung, signal.SIGCONT)
+
+    async def go() -> None:
+        handle = (await Host.open(there.paths)).find("m1")
+        assert handle.adoption is not None
+        await handle.adoption
+        os.kill(hung, signal.SIGSTOP)
+        await life.turn_off(handle)
+        assert (now(handle), there.living()) == ("off", [])
+        assert "was killed" in handle.reason
+
+    run(go())
+
+
+def test_a_service_leaves_a_qemu_that_hangs(there: World, hung: int) -> None:
+    async def go() -> None:
+        await (await Host.open(there.paths)).close()
+
+    run(go())
+    assert there.living() == [hung]
+
+
+def test_a_machine_that_was_started_elsewhere_is_noticed(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adoption, "PATIENCE", 0.1)
+    there.put(machines.make(1, nics=()))
+
+    async def go() -> None:
+        ours, theirs = await Host.open(there.paths), await Host.open(there.paths)
+        await life.start(theirs, theirs.find("m1"))
+        handle = ours.find("m1")
+        assert now(handle) == "off"
+        with pytest.raises(Conflict, match="somebody else"):
+            await life.start(ours, handle)
+        while handle.process is None or adoption.SILENT not in handle.warnings:  # the other one has the monitor
+            await asyncio.sleep(0.01)
+        assert (now(handle), [handle.process.pid]) == ("running", there.living())
+        await theirs.close()
+        assert handle.adoption is not None
+        await handle.adoption
+        assert (now(handle), handle.accelerator, handle.warnings) == ("running", "tcg", [])
+        await life.shut_down(handle, 30)
+        assert (now(handle), handle.reason, there.living()) == ("off", "the guest shut down", [])
+
+    run(go())
+
+
+STARTER = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+fcntl.flock(lock, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_who_only_means_to_start_a_machine_is_not_taken_for_its_qemu(there: World) -> None:
+    machine = machines.make(1, nics=())
+    there.put(machine)
+
+    arguments = [sys.executable, "-c", STARTER, str(there.lock(machine))]
+
+    async def go(starter: subprocess.Popen[bytes]) -> None:
+        host = await Host.open(there.paths)
+        handle = host.find("m1")
+        found = process.holders([there.lock(machine)])
+        assert list(found.values()) == [process.Holder(inherited=False, pid=starter.pid)]
+        assert (now(handle), handle.process) == ("running", None)
+        with pytest.raises(Conflict):
+            await life.start(host, handle)
+        await asyncio.sleep(2 * adoption.LOOK_SECONDS)
+        assert (now(handle), handle.process) == ("running", None)
+        starter.kill()
+        await until(handle, "off")
+        await life.start(host, handle)
+        assert now(handle) == "running"
+
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        starter.stdout.readline()
+        run(go(starter))

@@ -53,7 +53,7 @@ def test_start_and_turn_off(there: World) -> None:
         picture = view.of(handle)
         assert (picture.state, picture.accelerator, picture.problem) == ("running", "tcg", "")
         assert there.living() == [picture.pid]
-        assert process.holders([handle.directory / "lock"]) == {handle.directory / "lock": picture.pid}
+        assert [h.pid for h in process.holders([handle.directory / "lock"]).values()] == [picture.pid]
         await life.turn_off(handle)
         picture = view.of(handle)
         assert (picture.state, picture.reason, picture.pid, picture.started) == ("off", "turned off", None, None)

@@ -84,7 +84,7 @@ def test_the_child_keeps_the_lock_that_we_let_go(place: Path) -> None:
         child = start(shell("exec sleep 600"), place, inherit=[descriptor])
     try:
         assert process.is_locked(lock)
-        assert process.holders([lock, place / "none"]) == {lock: child.pid}
+        assert process.holders([lock, place / "none"]) == {lock: process.Holder(inherited=True, pid=child.pid)}
     finally:
         child.kill()
         child.wait()
@@ -101,7 +101,7 @@ def test_who_only_reads_the_lock_does_not_hold_it(place: Path) -> None:
         for _ in range(3):
             with lock.open("rb") as file:
                 readers.append(subprocess.Popen(["sleep", "600"], stdin=file))
-        assert process.holders([lock]) == {lock: child.pid}
+        assert process.holders([lock]) == {lock: process.Holder(inherited=True, pid=child.pid)}
     finally:
         for one in (child, *readers):
             one.kill()
@@ -297,7 +297,7 @@ def test_the_end_of_somebody_elses_child_is_seen(place: Path) -> None:
         with process.locked(place / "lock") as lock:
             parent = start(shell("sleep 600 & exit 0"), place, inherit=[lock])
         parent.wait()
-        pid = process.holders([place / "lock"])[place / "lock"]
+        pid = process.holders([place / "lock"])[place / "lock"].pid
         assert pid != parent.pid
         ended = process.Ended(pid)
         os.kill(pid, signal.SIGTERM)

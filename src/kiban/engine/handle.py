@@ -42,6 +42,7 @@ class Handle:
         self.monitor: Monitor | None = None
         self.process: Ended | None = None
         self.supervision: asyncio.Task[None] | None = None
+        self.adoption: asyncio.Task[None] | None = None  # of a QEMU that somebody else started
         self.closers: list[Any] = []  # servers that live as long as this QEMU, each with an async close()
         self._deleted: dict[str, asyncio.Event] = {}
         self.last_shutdown = ""  # the reason in QEMU's last SHUTDOWN event
@@ -71,6 +72,12 @@ class Handle:
     @property
     def live(self) -> Monitor:
         """The monitor of the running QEMU."""
+        if self.monitor is None and self.alive:
+            raise Conflict(
+                f"QEMU of {self.name} does not answer.",
+                f"Wait, or turn it off: kiban stop --force {self.name}",
+                code="no-answer",
+            )
         if self.monitor is None:
             raise Conflict(f"{self.name} is {self.state}.", f"Start it first: kiban start {self.name}")
         return self.monitor

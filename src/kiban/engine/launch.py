@@ -63,7 +63,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             line = cmdline.build(machine, generation(machine.generation), offered, runtime)
             inherit = [lock, *(s.fileno() for s in sockets.values())]
             child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
-            await supervision.take_on(handle, child.pid, child)
+            await supervision.take_on(handle, child)
             await netboot.serve(handle)
             if not offered.legacy_pxe_rom and any(nic.kind == "legacy" for nic in machine.nics):
                 handle.warnings.append("It cannot boot from the network: iPXE is not installed (apt install ipxe).")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiban.adapters.firmware import descriptors
-from kiban.engine import bootcheck, nvram, saving, supervision
+from kiban.engine import adoption, bootcheck, nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
@@ -62,6 +62,9 @@ def _settle_order(handle: Handle) -> None:
 
 
 def _not_started(handle: Handle, error: BaseException) -> None:
+    if adoption.runs(handle):
+        adoption.notice(handle)  # somebody else was faster
+        return
     # not the state before: a restore that failed late has given its saved memory up already
     state = supervision.state_on_disk(handle)
     if isinstance(error, KibanError) and state == "off":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A machine's QEMU from its first to its last moment: taken on after a start or a crash of the service, and seen off.
 
-Started and adopted machines go through the same two functions, so a service that was killed comes back to machines that
-are no different from those it started itself.
+Started and adopted machines are watched and seen off by the same functions, so a service that was killed comes back to
+machines that are no different from those it started itself.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from datetime import UTC, datetime
 import psutil
 
 from kiban.adapters.qemu import process
-from kiban.adapters.qemu.monitor import Monitor
+from kiban.adapters.qemu.monitor import CONNECT_SECONDS, Monitor
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.whole import whole
 from kiban.errors import Failed, KibanError
 from kiban.model.states import State
 
-KILL_SECONDS = 10.0
+ASK_SECONDS = 2.0  # for an answer; a QEMU that hangs gives none
+END_SECONDS = 10.0
 LAST_WORDS_SECONDS = 5.0
 
 REASONS = {
@@ -34,32 +35,47 @@ REASONS = {
     "host-signal": "ended by a signal from the host",
     "host-error": "stopped by an error of the host",
     "subsystem-reset": "stopped by a reset of a part",
+    "killed": "turned off; its QEMU did not answer and was killed",
 }
-"""Words for the ShutdownCause that QEMU gives in its SHUTDOWN event (QAPI run-state.json)."""
+"""Words for the ShutdownCause that QEMU gives in its SHUTDOWN event (QAPI run-state.json), and for one of our own."""
 
 
-async def take_on(handle: Handle, pid: int, child: subprocess.Popen[bytes] | None = None) -> None:
-    """Connect to the QEMU `pid` of a machine and watch it until it ends.
+async def take_on(handle: Handle, child: subprocess.Popen[bytes]) -> None:
+    """Connect to the QEMU that was just started for a machine and watch it until it ends.
 
-    Raises Failed with QEMU's last words when it ends before it answers. A child that is not taken on is ended; an
-    adopted QEMU is somebody's running guest, so it goes on, watched, and can still be turned off.
+    Raises Failed with QEMU's last words when it ends before it answers. A child that is not taken on is ended.
     """
-    handle.process, handle.last_shutdown = process.Ended(pid, child), ""
-    handle.started = _started(pid)
+    ended = _begin(handle, process.Ended(child.pid, child))
     try:
-        handle.monitor = await _connected(handle, handle.process)
+        handle.monitor = await connected(handle, ended)
     except BaseException:
-        if child is not None:
-            await whole(_end(handle.process))
-            handle.process, handle.started = None, ""
-            raise
-        handle.supervision = asyncio.create_task(_see_off(handle, handle.process))
+        await whole(_end(ended))
+        handle.process, handle.started = None, ""
         raise
-    handle.supervision = asyncio.create_task(_see_off(handle, handle.process))
+    _watch(handle, ended)
 
 
-async def _connected(handle: Handle, ended: process.Ended) -> Monitor:
-    connecting = asyncio.create_task(Monitor.connect(handle.runtime / "qmp.sock", handle.on_event))
+def watch(handle: Handle, pid: int) -> process.Ended:
+    """Watch the QEMU `pid`, which runs already, until it ends; talking to it is another matter: `connected`."""
+    ended = _begin(handle, process.Ended(pid))
+    _watch(handle, ended)
+    return ended
+
+
+def _begin(handle: Handle, ended: process.Ended) -> process.Ended:
+    handle.process, handle.last_shutdown = ended, ""
+    handle.started = _started(ended.pid)
+    return ended
+
+
+def _watch(handle: Handle, ended: process.Ended) -> None:
+    handle.supervision = asyncio.create_task(_see_off(handle, ended))
+
+
+async def connected(handle: Handle, ended: process.Ended, limit: float | None = CONNECT_SECONDS) -> Monitor:
+    """A connection to a machine's QEMU; Failed when that ends or cannot be talked to, within `limit` seconds."""
+    place = handle.runtime / "qmp.sock"
+    connecting = asyncio.create_task(Monitor.connect(place, handle.on_event, limit))
     ending = asyncio.create_task(ended.wait())
     try:
         await asyncio.wait({connecting, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -128,28 +144,47 @@ def _words(handle: Handle, ended: process.Ended) -> str:
     return f"QEMU failed: {words}" if words else "QEMU ended without a word"
 
 
-async def _end(ended: process.Ended) -> None:
-    """End a QEMU for certain: ask, then kill."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        ended.signal(number)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(KILL_SECONDS):
-                return await ended.wait()
-    raise Failed(f"QEMU {ended.pid} does not end, not even by SIGKILL.", "The kernel holds it: look at dmesg.")
-
-
 async def end(handle: Handle) -> None:
     """End a machine's QEMU at once and wait until the machine is off."""
-    supervision = handle.supervision
-    if handle.monitor is not None:
-        with contextlib.suppress(KibanError, TimeoutError):
-            async with asyncio.timeout(KILL_SECONDS):
-                await handle.monitor.run("quit")
-                await until_off(handle)
-    if handle.process is not None:
-        await _end(handle.process)
+    supervision, ended = handle.supervision, handle.process
+    if ended is not None and not await _ended(ended, handle.monitor):
+        handle.last_shutdown = handle.last_shutdown or "killed"
+        await _kill(ended)
     if supervision is not None:
         await asyncio.shield(supervision)  # a caller who gives up does not take the watch with him
+
+
+async def _ended(ended: process.Ended, monitor: Monitor | None = None) -> bool:
+    """Ask a QEMU to end; whether it did. One that heard it may take its time to write what it has to write."""
+    try:
+        async with asyncio.timeout(ASK_SECONDS):
+            if monitor is None:
+                ended.signal(signal.SIGTERM)
+                await ended.wait()
+            else:
+                with contextlib.suppress(Failed):  # it hung up instead of an answer
+                    await monitor.run("quit")
+        async with asyncio.timeout(END_SECONDS):
+            await ended.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _kill(ended: process.Ended) -> None:
+    ended.signal(signal.SIGKILL)
+    try:
+        async with asyncio.timeout(END_SECONDS):
+            await ended.wait()
+    except TimeoutError:
+        raise Failed(
+            f"QEMU {ended.pid} does not end, not even by SIGKILL.", "The kernel holds it: look at dmesg."
+        ) from None
+
+
+async def _end(ended: process.Ended) -> None:
+    if not await _ended(ended):
+        await _kill(ended)
 
 
 async def until_off(handle: Handle) -> None:
@@ -160,6 +195,9 @@ async def until_off(handle: Handle) -> None:
 
 async def leave(handle: Handle) -> None:
     """Let go of a machine whose QEMU goes on: the service is ending."""
+    if handle.adoption is not None:
+        handle.adoption.cancel()
+        await asyncio.wait({handle.adoption})
     if handle.supervision is not None:
         handle.supervision.cancel()
     if handle.monitor is not None:

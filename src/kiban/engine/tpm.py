@@ -38,9 +38,9 @@ async def end_left(handle: Handle) -> None:
 
     It is known by the lock that it inherited, as QEMU is by its own.
     """
-    for pid in process.holders([handle.directory / LOCK]).values():
+    for holder in process.holders([handle.directory / LOCK]).values():
         with contextlib.suppress(ProcessLookupError):
-            ended = process.Ended(pid)
+            ended = process.Ended(holder.pid)
             ended.signal(signal.SIGKILL)  # nobody has spoken with it, so it has nothing to write
             await ended.wait()
 

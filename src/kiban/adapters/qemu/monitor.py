@@ -34,18 +34,18 @@ class Monitor:
         self._events: asyncio.Task[None] | None = None
 
     @classmethod
-    async def connect(cls, path: Path, listener: Listener) -> Monitor:
+    async def connect(cls, path: Path, listener: Listener, limit: float | None = CONNECT_SECONDS) -> Monitor:
         """Connect to the socket at `path`; `listener` gets every event (name, data).
 
         QEMU answers once it has set itself up, so this is also the wait for its start. Raises Failed when it ends
-        instead, TimedOut when it does neither.
+        instead, TimedOut when it does neither within `limit` seconds (None: however long it takes).
         """
         client = QMPClient(path.name)
         try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+            async with asyncio.timeout(limit):
                 await client.connect(str(path))
         except TimeoutError:
-            raise TimedOut(f"QEMU did not answer within {CONNECT_SECONDS:.0f} s.") from None
+            raise TimedOut(f"QEMU did not answer within {limit:.0f} s.") from None
         except (QMPError, OSError) as error:
             raise Failed(f"QEMU does not answer: {error}.") from error
         monitor = cls(client)

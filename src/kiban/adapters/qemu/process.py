@@ -95,28 +95,44 @@ def _lock(descriptor: int) -> bool:
     return True
 
 
-def holders(locks: Sequence[Path]) -> dict[Path, int]:
-    """The process that holds each lock, by looking at who has the locked file open.
+@dataclass(frozen=True, order=True)
+class Holder:
+    """A process that holds a lock: one that inherited it, as QEMU does, or one that took it to start a QEMU."""
+
+    inherited: bool
+    pid: int
+
+
+def holders(locks: Sequence[Path]) -> dict[Path, Holder]:
+    """The process that holds each lock, by looking at who has the locked file open; who inherited it comes first.
 
     Asked of the kernel instead of a pid file, which a hijacked QEMU could rewrite to have another process killed. Who
     merely has the file open, a backup for example, does not hold the lock and must not be taken for the machine.
     """
     wanted = {(st.st_dev, st.st_ino): path for path in locks if (st := _stat(path))}
-    found: dict[Path, int] = {}
+    found: dict[Path, Holder] = {}
     for directory in Path("/proc").iterdir():
         if directory.name.isdigit() and int(directory.name) != os.getpid():
             for key, descriptor in _open_files(directory / "fd"):
-                if key in wanted and _holds_lock(directory / "fdinfo" / descriptor):
-                    found[wanted[key]] = int(directory.name)
+                if key in wanted and (info := _lock_info(directory / "fdinfo" / descriptor)):
+                    holder = Holder(not _closed_on_exec(info), int(directory.name))
+                    found[wanted[key]] = max(holder, found.get(wanted[key], holder))
     return found
 
 
-def _holds_lock(fdinfo: Path) -> bool:
+def _lock_info(fdinfo: Path) -> str:
+    """What the kernel says of an open file that holds a lock; nothing of one that holds none."""
     # proc_pid_fdinfo(5): a "lock:" line for each lock that this open file, wherever it was inherited, holds
     try:
-        return any(line.startswith("lock:") and "FLOCK" in line for line in fdinfo.read_text().splitlines())
+        info = fdinfo.read_text()
     except OSError:
-        return False
+        return ""
+    return info if any(line.startswith("lock:") and "FLOCK" in line for line in info.splitlines()) else ""
+
+
+def _closed_on_exec(info: str) -> bool:
+    # the same page: O_CLOEXEC is shown among the flags, in octal, although it belongs to the descriptor
+    return any(line.startswith("flags:") and int(line.split()[1], 8) & os.O_CLOEXEC for line in info.splitlines())
 
 
 def _stat(path: Path) -> os.stat_result | None:
