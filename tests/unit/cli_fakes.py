@@ -150,7 +150,7 @@ class FakeClient:
         self.machine(name)
         return b"\x89PNG picture"
 
-    def events(self, machine: str | None = None) -> Iterator[SimpleNamespace]:
+    def events(self, machine: str | None = None, *, patience: float = 0) -> Iterator[SimpleNamespace]:
         yield from (event for event in self.happenings if machine in (None, event.machine, event.machine_id))
 
     def doctor(self) -> list[SimpleNamespace]:

@@ -129,3 +129,54 @@ def test_when_the_service_stops_streams_end_and_waiters_hear_of_it(service: Serv
         assert [event.kind for event in events if event.kind == "job.ended"] == ["job.ended"]
     thread.join(60)
     assert isinstance(caught[0], errors.Cancelled)
+
+
+def publish(service: Service, kind: str, **about: str) -> None:
+    service.call(lambda: service.host.events.publish(kind, **about))
+
+
+def hang_up(service: Service) -> None:
+    """Break all streams, as a proxy or a network may; the service goes on."""
+    assert any(
+        service.call(lambda: [task.cancel() for task in asyncio.all_tasks() if "RequestResponseCycle" in repr(task)])
+    )
+
+
+def test_who_comes_back_hears_what_he_missed(service: Service) -> None:
+    with kiban.connect(service.url).events(patience=60) as events:
+        publish(service, "first")
+        assert next(events).kind == "first"
+        hang_up(service)
+        publish(service, "second")
+        publish(service, "third")
+        assert [next(events).kind for _ in range(2)] == ["second", "third"]
+
+
+def test_who_heard_nothing_yet_misses_nothing(service: Service) -> None:
+    publish(service, "before")
+    with kiban.connect(service.url).events(patience=60) as events:
+        hang_up(service)
+        publish(service, "first")
+        assert next(events).kind == "first"
+
+
+def test_a_restart_of_the_service_is_survived(tmp_path: Path) -> None:
+    with Service(tmp_path) as first:
+        events = kiban.connect(first.url).events("web", patience=60)
+        publish(first, "first", machine="web")
+        assert next(events).kind == "first"
+    with Service(tmp_path) as second, events:
+        publish(second, "other", machine="db")
+        publish(second, "second", machine="web")
+        assert [next(events).kind for _ in range(2)] == ["gap", "second"]
+
+
+def test_a_service_that_stays_away_is_given_up(tmp_path: Path) -> None:
+    with Service(tmp_path) as service:
+        events = kiban.connect(service.url).events(patience=0.5)
+    assert list(events) == []
+
+
+def test_an_id_that_is_none_is_refused(service: Service) -> None:
+    with pytest.raises(errors.BadInput):
+        kiban.connect(service.url)._transport.open("GET", "/v1/events", headers={"Last-Event-ID": "x" * 100})

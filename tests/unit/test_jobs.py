@@ -168,7 +168,7 @@ def test_progress_goes_forward_only_from_any_thread(tmp_path: Path) -> None:
         seen: list[tuple[float, str]] = []
 
         async def listen() -> None:
-            async for event in bus.subscribe():
+            async for event in bus.subscribe(bus.id_of()):
                 seen.append((event.data["progress"], event.data["text"]))
                 if event.kind == "job.ended":
                     return

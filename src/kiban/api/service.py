@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Header, Path, Query, Request
 from starlette.responses import StreamingResponse
 
 import kiban
@@ -17,6 +17,14 @@ from kiban.wire.base import MachineRef
 
 router = APIRouter(prefix="/v1", tags=["service"])
 JobId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="Id of a job.")]
+LastEventId = Annotated[
+    str,
+    Header(
+        alias="Last-Event-ID",
+        pattern="^[0-9a-f]{1,16}-[0-9]{1,19}$|^$",
+        description="Go on after this event; an event `gap` comes first where that is not possible.",
+    ),
+]
 STREAM: Responses = {
     200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "Events, endlessly."}
 }
@@ -47,11 +55,11 @@ async def cancel_job(api: Api, job: JobId) -> answers.Job:
 
 @router.get("/events", response_class=StreamingResponse, responses=STREAM)
 async def events(
-    api: Api, request: Request, machine: Annotated[MachineRef | None, Query()] = None
+    api: Api, request: Request, machine: Annotated[MachineRef | None, Query()] = None, last: LastEventId = ""
 ) -> StreamingResponse:
     """What happens from now on, as server-sent events; of one machine, if it is named."""
     api.allow("read")
-    stream = sse.stream(api.host.events, request.app.state.stopping, machine)
+    stream = sse.stream(api.host.events, request.app.state.stopping, machine, last)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 

@@ -11,25 +11,28 @@ from kiban.wire import answers
 
 HEARTBEAT = 15.0
 """Seconds of silence before a comment is sent."""
-LISTENING = b": listening\n\n"
-"""The first thing sent: from here on nothing is missed."""
 
 
-async def stream(bus: Bus, stopping: asyncio.Event, machine: str | None) -> AsyncIterator[bytes]:
-    """All events from now on, until the service stops; of one machine (name or id), if it is named."""
-    events = aiter(bus.subscribe())
+async def stream(bus: Bus, stopping: asyncio.Event, machine: str | None, after: str) -> AsyncIterator[bytes]:
+    """Events until the service stops; of one machine (name or id), if it is named.
+
+    Those after the one with the id `after`, if there is one, else from now on. The first thing sent is the id from
+    which on nothing is missed.
+    """
+    after = after or bus.id_of()
+    events = aiter(bus.subscribe(after))
     coming = asyncio.ensure_future(anext(events))
     end = asyncio.ensure_future(stopping.wait())
     try:
         await asyncio.sleep(0)  # lets the subscription begin before the caller is told that it has
-        yield LISTENING
+        yield f": listening\nid: {after}\n\n".encode()
         while not stopping.is_set():
             done, _ = await asyncio.wait({coming, end}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
             if coming in done:
                 event = coming.result()
                 coming = asyncio.ensure_future(anext(events))
-                if machine is None or machine in (event.machine, event.machine_id):
-                    yield _encode(event)
+                if machine is None or event.kind == "gap" or machine in (event.machine, event.machine_id):
+                    yield _encode(bus.id_of(event), event)
             elif not done:
                 yield b": still here\n\n"
     finally:
@@ -38,6 +41,6 @@ async def stream(bus: Bus, stopping: asyncio.Event, machine: str | None) -> Asyn
         await asyncio.wait({coming, end})
 
 
-def _encode(event: Event) -> bytes:
+def _encode(event_id: str, event: Event) -> bytes:
     data = answers.Event.model_validate(event).model_dump_json()
-    return f"id: {event.number}\nevent: {event.kind}\ndata: {data}\n\n".encode()
+    return f"id: {event_id}\nevent: {event.kind}\ndata: {data}\n\n".encode()

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
+RESTART = 60.0
+"""Seconds that a service may be away without `events` giving it up."""
+
 
 def ls(output: str) -> None:
     """List the machines as a `table`, `json` or just each `name`."""
@@ -39,11 +42,11 @@ def info(name: str, output: str) -> None:
 
 
 def events(name: str | None, output: str) -> None:
-    """Show what happens, of one machine or of all, until the service ends."""
+    """Show what happens, of one machine or of all, until the service ends for longer than a restart takes."""
     client = connect()
     if name is not None:
         name = client.machine(name).id  # a name that does not exist is an error, not a long wait
-    for event in client.events(name):
+    for event in client.events(name, patience=RESTART):
         if output == "json":
             print_json_line(event)
         else:

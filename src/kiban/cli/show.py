@@ -46,7 +46,7 @@ def events(
     ] = None,
     output: Output = "table",
 ) -> None:
-    """Show what happens from now on, until Ctrl-C.
+    """Show what happens from now on, until Ctrl-C; a restart of the service is survived.
 
     \b
     Examples:

@@ -7,7 +7,7 @@ import os
 
 from kiban.client.events import SILENCE, Events
 from kiban.client.records import Finding, Job, Machine, MeasuredBoot, Tpm, Version
-from kiban.client.transport import Transport, connect_tls, connect_unix
+from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix
 from kiban.errors import BadInput, KibanError, NoService
 from kiban.problem import from_problem
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
+    from kiban.client.transport import Answer
     from kiban.model.requests import DiskRequest, NicRequest
 
     Progress = Callable[[float, str], None]
@@ -213,10 +214,18 @@ class Client:
         """Ask a job to stop; it has stopped once its state says so."""
         return Job(self._transport.call("DELETE", f"/v1/jobs/{_quote(job)}"))
 
-    def events(self, machine: str | None = None) -> Events:
-        """What happens from now on; of one machine, if it is named."""
-        query = f"?machine={_quote(machine)}" if machine is not None else ""
-        return Events(self._transport.open("GET", "/v1/events" + query, wait=SILENCE - 120))
+    def events(self, machine: str | None = None, *, patience: float = 0) -> Events:
+        """What happens from now on; of one machine, if it is named.
+
+        It ends with the service, unless that comes back within `patience` seconds: no service is started for it.
+        """
+        path = "/v1/events" + (f"?machine={_quote(machine)}" if machine is not None else "")
+
+        def reopen(last: str) -> Answer:
+            headers = {"Last-Event-ID": last} if last else {}
+            return self._transport.open("GET", path, wait=SILENCE - ANSWER, headers=headers, start=not last)
+
+        return Events(reopen, patience)
 
     def doctor(self) -> list[Finding]:
         """What the host has and lacks."""
@@ -293,7 +302,7 @@ def _quote(text: str) -> str:
 def _own(start: bool) -> Transport:
     from kiban.client.launch import connect_local
 
-    return Transport(lambda: connect_local(start=start), "the service")
+    return Transport(lambda: connect_local(start=start), "the service", again=lambda: connect_local(start=False))
 
 
 def _unix(path: str) -> socket.socket:

@@ -170,7 +170,7 @@ class Job(Record):
 
 
 class Event(Record):
-    """Something that happened; a gap in the numbers means that events were lost because nobody read them."""
+    """Something that happened; one of the kind `gap` stands for events that were missed."""
 
     number: int
     time: str

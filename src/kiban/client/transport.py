@@ -19,7 +19,7 @@ from kiban.problem import from_problem
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, BinaryIO
 
 CONNECT = 10.0
@@ -58,26 +58,44 @@ class Transport:
         connect: makes a connection to it; may raise NoService.
         where: what to call it in messages.
         token: who the caller is, over TLS.
+        again: connects to it without starting it, where `connect` may do that.
     """
 
-    def __init__(self, connect: Callable[[], socket.socket], where: str, token: str | None = None) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], socket.socket],
+        where: str,
+        token: str | None = None,
+        again: Callable[[], socket.socket] | None = None,
+    ) -> None:
         self._connect = connect
+        self._again = again or connect
         self._where = where
         self._token = token
 
     def open(
-        self, method: str, path: str, body: Any = None, *, wait: float = 0, late: Callable[[Any], None] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        wait: float = 0,
+        late: Callable[[Any], None] | None = None,
+        headers: Mapping[str, str] | None = None,
+        start: bool = True,
     ) -> Answer:
         """Send a request and return its answer, which is a success; the KibanError it tells about otherwise.
 
         Args:
             wait: seconds that the request itself asks to wait.
             late: is given what is answered after all when the caller is interrupted (Ctrl-C) while it waits.
+            headers: more of them.
+            start: start the service if there is none, where this is a way to a service that may be started.
         """
         try:
-            connection = self._connect()
+            connection = self._connect() if start else self._again()
             connection.settimeout(ANSWER + wait)
-            connection.sendall(self._request(method, path, body))
+            connection.sendall(self._request(method, path, body, headers or {}))
             answer = _first(connection, late)
         except (OSError, ValueError) as error:
             raise self._lost(error) from error
@@ -103,8 +121,9 @@ class Transport:
         finally:
             answer.close()
 
-    def _request(self, method: str, path: str, body: Any) -> bytes:
+    def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> bytes:
         lines = [f"{method} {path} HTTP/1.0", "Host: kiban", "Accept: application/json, */*"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
         data = b"" if body is None else json.dumps(body, default=_plain).encode()
         if self._token is not None:
             lines.append(f"Authorization: Bearer {self._token}")

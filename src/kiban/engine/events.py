@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What happened, for everybody who listens: a bus inside the service.
 
-A slow listener loses the oldest events rather than hold anything up; the gap shows in the numbers.
+The last events are kept, so who lost the connection can go on where he was. A listener who comes back too late, or is
+too slow, loses the oldest events rather than hold anything up, and is told so by an event of the kind `gap`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-BACKLOG = 1000
+KEPT = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,44 +31,54 @@ class Event:
 
 
 class Bus:
-    """Publishes events to any number of listeners."""
+    """Publishes events to any number of listeners. An event's id is good for one run of the service."""
 
     def __init__(self) -> None:
+        self._run = secrets.token_hex(4)
         self._number = 0
-        self._listeners: set[_Listener] = set()
+        self._kept: deque[Event] = deque(maxlen=KEPT)
+        self._listeners: set[asyncio.Event] = set()
 
     def publish(self, kind: str, *, machine_id: str = "", machine: str = "", **data: Any) -> Event:
-        """Tell everybody who listens now."""
+        """Tell everybody who listens."""
         self._number += 1
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        event = Event(number=self._number, time=time, kind=kind, machine_id=machine_id, machine=machine, data=data)
+        event = _event(self._number, kind, machine_id=machine_id, machine=machine, data=data)
+        self._kept.append(event)
         for listener in self._listeners:
-            listener.put(event)
+            listener.set()
         return event
 
-    async def subscribe(self) -> AsyncIterator[Event]:
-        """All events from now on; ends only when the caller stops."""
-        listener = _Listener()
-        self._listeners.add(listener)
+    def id_of(self, event: Event | None = None) -> str:
+        """The id of an event, or of the last one: what to give to `subscribe` to hear of all that comes after it."""
+        return f"{self._run}-{self._number if event is None else event.number}"
+
+    async def subscribe(self, after: str) -> AsyncIterator[Event]:
+        """All events after the one with that id; ends only when the caller stops."""
+        news = asyncio.Event()
+        self._listeners.add(news)
         try:
+            last = self._find(after)
             while True:
-                yield await listener.get()
+                first = self._kept[0].number if self._kept else self._number + 1
+                if last is None or last + 1 < first:
+                    last = first - 1
+                    yield _event(last, "gap", data={"message": "some events before this are lost"})
+                elif last < self._number:
+                    last += 1
+                    yield self._kept[last - first]
+                else:
+                    news.clear()
+                    await news.wait()
         finally:
-            self._listeners.discard(listener)
+            self._listeners.discard(news)
+
+    def _find(self, event_id: str) -> int | None:
+        """The number of the event with that id; None for one of another run, or none at all."""
+        run, _, number = event_id.partition("-")
+        known = run == self._run and number.isdecimal() and int(number) <= self._number
+        return int(number) if known else None
 
 
-class _Listener:
-    def __init__(self) -> None:
-        self._events: deque[Event] = deque(maxlen=BACKLOG)
-        self._ready = asyncio.Event()
-
-    def put(self, event: Event) -> None:
-        self._events.append(event)
-        self._ready.set()
-
-    async def get(self) -> Event:
-        await self._ready.wait()
-        event = self._events.popleft()
-        if not self._events:
-            self._ready.clear()
-        return event
+def _event(number: int, kind: str, *, machine_id: str = "", machine: str = "", data: Mapping[str, Any]) -> Event:
+    time = datetime.now(UTC).isoformat(timespec="milliseconds")
+    return Event(number=number, time=time, kind=kind, machine_id=machine_id, machine=machine, data=data)

@@ -166,10 +166,10 @@ class Job(Sent):
 
 
 class Event(Sent):
-    """Something that happened."""
+    """Something that happened. One of the kind `gap` stands for events that this listener missed."""
 
     number: int
-    """Counts up; a gap means that this listener was too slow and lost events."""
+    """Counts up, from 1 in each run of the service."""
     time: str
     kind: str = Field(examples=["job.ended"])
     machine_id: str
