@@ -23,7 +23,7 @@ FILES = {
     "a Folder with a long Name/another one/Configuration of Something.conf": b"long names\n" * 1000,
     "lower.txt": b"lower case in a short name\n",
     "empty": b"",
-    "größe.txt": "ä".encode(),
+    "Größe und Länge.txt": "ä".encode(),
 }
 
 

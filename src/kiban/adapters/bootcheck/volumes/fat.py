@@ -241,8 +241,8 @@ def _is_power(number: int, least: int, most: int) -> bool:
 
 
 def _folded(name: str) -> str:
-    """FAT compares names by their upper-case letters."""
-    return name.upper()
+    """For comparing names as EDK2 does: case is only that of Latin-1's letters."""
+    return "".join(c.upper() if c.isascii() or "à" <= c <= "þ" else c for c in name)
 
 
 def _name_checksum(short: bytes) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +20,7 @@ from kiban.errors import Damaged
 ESP_TYPE = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"
 _UNUSED_TYPE = bytes(16)
 _ENTRIES_LIMIT = 4 << 20  # bytes of GPT entries; the usual table has 16 KiB
+_USED_LIMIT = 1024  # partitions of a GPT
 _LOGICAL_LIMIT = 128  # logical partitions; Linux stops at 255 in all
 _EXTENDED = (0x05, 0x0F)
 _PROTECTIVE = 0xEE
@@ -128,16 +129,18 @@ def _gpt_entries(medium: Source, sector: int, header: _Header) -> list[bytes] | 
 
 def _gpt_partitions(header: _Header, entries: list[bytes], sector: int) -> list[Partition]:
     """The entries that firmware uses: within the usable range, not overlapping, not reserved for an OS (bit 1)."""
-    used = {number: entry for number, entry in enumerate(entries, 1) if entry[:16] != _UNUSED_TYPE}
-    ranges = {number: struct.unpack_from("<QQ", entry, 32) for number, entry in used.items()}
-    overlapping = _overlapping(ranges)
+    used = [(number, entry) for number, entry in enumerate(entries, 1) if entry[:16] != _UNUSED_TYPE]
+    if len(used) > _USED_LIMIT:
+        raise Damaged(f"Its GPT has {len(used)} partitions, which is more than a disk to boot from can need.")
+    ranges = [struct.unpack_from("<QQ", entry, 32) for _, entry in used]
+    in_range = [header.first_usable <= first <= last <= header.last_usable for first, last in ranges]
+    overlapping = _overlapping(ranges, in_range)
     found = []
-    for number, entry in used.items():
-        first, last = ranges[number]
+    for place, (number, entry) in enumerate(used):
         (attributes,) = struct.unpack_from("<Q", entry, 48)
-        in_range = header.first_usable <= first <= last <= header.last_usable
-        if not in_range or number in overlapping or attributes & 2:
+        if not in_range[place] or place in overlapping or attributes & 2:
             continue
+        first, last = ranges[place]
         kind = str(uuid.UUID(bytes_le=entry[:16]))
         own = str(uuid.UUID(bytes_le=entry[16:32]))
         size = (last - first + 1) * sector
@@ -145,16 +148,17 @@ def _gpt_partitions(header: _Header, entries: list[bytes], sector: int) -> list[
     return found
 
 
-def _overlapping(ranges: dict[int, tuple[int, int]]) -> set[int]:
-    """The numbers of those ranges (first, last) that share a block with another one."""
+def _overlapping(ranges: Sequence[tuple[int, ...]], counts: Sequence[bool]) -> set[int]:
+    """The places of those ranges (first, last) that share a block with another one.
+
+    EDK2 compares an entry that is out of range only with those before it, and so does this.
+    """
     found: set[int] = set()
-    ordered = sorted((first, last, number) for number, (first, last) in ranges.items() if first <= last)
-    reach, owner = -1, 0
-    for first, last, number in ordered:
-        if first <= reach:
-            found |= {number, owner}
-        if last > reach:
-            reach, owner = last, number
+    for one, (first, last) in enumerate(ranges):
+        if counts[one]:
+            others = range(one + 1, len(ranges))
+            shared = [other for other in others if ranges[other][1] >= first and ranges[other][0] <= last]
+            found.update(shared, [one] if shared else [])
     return found
 
 
@@ -168,8 +172,9 @@ def _records(block: bytes) -> list[tuple[int, int, int]]:
 def _mbr(medium: Source, sector: int, head: bytes) -> Iterator[Partition]:
     """The boot sector of a file system has the same mark, so a table counts only if its partitions make sense."""
     records = _records(head)
-    used = {at: (start, start + size - 1) for at, (kind, start, size) in enumerate(records) if kind and size}
-    if any(last >= medium.size // sector for _, last in used.values()) or _overlapping(used):
+    used = [at for at, (kind, _, size) in enumerate(records) if kind and size]
+    ranges = [(records[at][1], records[at][1] + records[at][2] - 1) for at in used]
+    if any(last >= medium.size // sector for _, last in ranges) or _overlapping(ranges, [True] * len(ranges)):
         return
     (signature,) = struct.unpack_from("<I", head, 440)
     for at in used:
