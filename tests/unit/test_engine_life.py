@@ -17,6 +17,7 @@ from engine_world import World, one, run, world
 
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
+from kiban.engine import host as host_module
 from kiban.engine import life, saving, supervision, view
 from kiban.engine.handle import SAVED, Handle
 from kiban.engine.host import Host
@@ -373,5 +374,22 @@ def test_autostart_goes_on_after_one_that_cannot(there: World, monkeypatch: pyte
         await host.autostart()
         assert [host.find(f"m{n}").state for n in (1, 2, 3)] == ["off", "running", "off"]
         assert "at-all.img does not exist" in host.find("m1").reason
+
+    run(go())
+
+
+def test_a_machine_whose_qemu_says_much_does_not_fill_the_disk(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "LOG_SECONDS", 0.01)
+
+    async def go() -> None:
+        host, handle = await one(there)
+        await life.start(host, handle)
+        log = handle.directory / "qemu.log"
+        with log.open("ab") as file:
+            file.write(b"words\n" * process.MAX_LOG)
+        while log.stat().st_size > process.MAX_LOG:
+            await asyncio.sleep(0.01)
+        assert process.last_words(log) == "words"
+        await host.close()
 
     run(go())

@@ -355,3 +355,42 @@ def test_anybody_else_runs_qemu_themselves(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(os, "geteuid", lambda: 1)
     monkeypatch.setattr(os, "getegid", lambda: 2)
     assert process.account("nosuchuser") == process.Account(pwd.getpwuid(1).pw_name, 1, 2)
+
+
+# the log
+
+
+def test_the_log_of_the_start_before_is_kept(place: Path) -> None:
+    for words in ("first", "second", "third"):
+        start(shell(f"echo {words}"), place).wait()
+    assert (place / "log").read_text() == "third\n"
+    assert (place / "log.1").read_text() == "second\n"
+
+
+def test_a_log_is_shortened_under_the_hands_of_its_writer(place: Path) -> None:
+    os.mkfifo(place / "go")
+    lines = process.MAX_LOG // 64 + 1
+    script = f"seq -f 'line %057g.' {lines}; echo told; read < {place}/go; echo last"
+    child = start(shell(script), place)
+    log = place / "log"
+    while not log.read_bytes().endswith(b"told\n"):
+        assert child.poll() is None
+    assert log.stat().st_size > process.MAX_LOG
+    assert process.shorten_log(log)
+    assert not process.shorten_log(log), "it is short now"
+    (place / "go").write_text("\n")
+    assert child.wait() == 0
+    said = log.read_bytes()
+    assert len(said) <= process.KEPT_LOG + len(process.CUT) + len(b"last\n")
+    first, *kept, told, last = said.splitlines(keepends=True)
+    assert (first, told, last) == (process.CUT, b"told\n", b"last\n")
+    numbers = [int(line.split()[1].rstrip(b".")) for line in kept]
+    assert numbers == list(range(numbers[0], lines + 1))
+    assert process.last_words(log) == "last"
+
+
+def test_a_log_that_is_gone_or_short_is_left_alone(place: Path) -> None:
+    assert not process.shorten_log(place / "log")
+    (place / "log").write_bytes(b"x" * process.MAX_LOG)
+    assert not process.shorten_log(place / "log")
+    assert (place / "log").stat().st_size == process.MAX_LOG

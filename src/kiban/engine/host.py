@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import os
@@ -23,6 +24,8 @@ from kiban.paths import Paths
 
 IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
 LEGACY_PXE_ROM = Path(str(files("kiban.adapters.net"))) / "rom" / "legacy_pxe.rom"
+LOG_SECONDS = 5.0
+"""Seconds between looks at the logs of the QEMUs that run."""
 log = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ class Host:
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
         self._names: set[str] = set()  # of machines that are being made or renamed
+        self._upkeep: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, paths: Paths) -> Host:
@@ -47,7 +51,16 @@ class Host:
         for directory in store.scan(paths.machines):
             host.load(directory)
         await adoption.adopt(list(host.handles.values()))
+        host._upkeep = asyncio.create_task(host._keep_logs_short())
         return host
+
+    async def _keep_logs_short(self) -> None:
+        """A guest can make its QEMU say as much as it likes."""
+        while True:
+            for handle in [h for h in self.handles.values() if h.alive]:
+                if process.shorten_log(handle.directory / "qemu.log"):
+                    log.warning("QEMU of %s says a lot; only the end of it is kept", handle.name)
+            await asyncio.sleep(LOG_SECONDS)
 
     def load(self, directory: Path) -> Handle:
         """Take a machine's directory in."""
@@ -124,6 +137,8 @@ class Host:
 
     async def close(self) -> None:
         """End the service's life with its machines; they run on."""
+        if self._upkeep is not None:
+            self._upkeep.cancel()
         await self.jobs.close()
         for handle in self.handles.values():
             await supervision.leave(handle)

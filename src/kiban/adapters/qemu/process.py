@@ -22,6 +22,9 @@ from pathlib import Path
 from kiban.adapters.qemu.cmdline import CommandLine, Mode
 from kiban.errors import Conflict, Failed, HostLacks, NotAllowed, NotFound
 
+MAX_LOG, KEPT_LOG = 1024**2, 64 * 1024
+"""Bytes that QEMU's log may have, and those of its end that stay when it has more."""
+CUT = b"(what was said before is gone: there was too much of it)\n"
 FLAGS: dict[Mode, int] = {
     "ro": os.O_RDONLY,
     "rw": os.O_RDWR,
@@ -171,7 +174,7 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
     Args:
         line: the command line, with the files it wants opened.
         inherit: descriptors that keep their numbers in QEMU: the lock and the listening sockets.
-        log: file for QEMU's standard output and error, emptied first.
+        log: file for QEMU's standard output and error; the one of the start before becomes NAME.1.
         owner: who QEMU runs as; only root may name somebody else.
     """
     argv = list(line.argv)
@@ -214,10 +217,33 @@ def _as_user(owner: Account) -> list[str]:
 
 
 def _open_log(path: Path) -> int:
+    """A new log; the one of the start before is kept beside it."""
     try:
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(path.with_name(f"{path.name}.1"))
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise HostLacks(f"Cannot write {path}: {error.strerror}.", "Look at the free space: df -h") from error
+
+
+def shorten_log(path: Path) -> bool:
+    """Keep the end of a log that has become too long, under the hands of the QEMU that writes it; whether it was.
+
+    QEMU appends (O_APPEND), so after the file was emptied its next line is the next line of the file. What it says
+    between the reading and the emptying is lost. No pipe with a reader could do this: QEMU outlives the service.
+    """
+    try:
+        with path.open("r+b", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size <= MAX_LOG:
+                return False
+            file.seek(-KEPT_LOG, os.SEEK_END)
+            end = file.read(KEPT_LOG).partition(b"\n")[2]
+            file.truncate(0)
+        with path.open("ab", buffering=0) as file:
+            file.write(CUT + end)
+    except OSError:
+        return False  # the machine was removed, or the disk is full: there is always the next time
+    return True
 
 
 class Ended:
