@@ -17,7 +17,7 @@ import typer
 
 from kiban.cli import app
 from kiban.errors import KibanError
-from kiban.model.generations import GEN1, GEN2, Generation
+from kiban.model.generations import BUS_NAMES, GEN1, GEN2, Bus, Generation
 from kiban.model.units import format_size
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -39,14 +39,21 @@ CONTRACT: tuple[Row, ...] = (
     ("memory", lambda g: f"{format_size(g.min_memory)} to {format_size(g.max_memory)}"),
     ("IDE", lambda g: f"{g.ide_slots} disks or DVD drives" if g.ide_slots else "no"),
     ("SCSI", lambda g: f"{g.scsi_controllers} controllers of {g.scsi_units}"),
-    ("disks and DVDs boot from", lambda g: g.boot_bus.upper()),
+    ("NVMe", lambda g: f"{g.nvme_slots} disks" if g.nvme_slots else "no"),
+    ("USB", lambda g: f"{g.usb_slots} DVD drives, beside keyboard and mouse" if g.usb_slots else "no"),
+    ("disks go on", lambda g: _buses(g.disk_buses)),
+    ("DVD drives go on", lambda g: _buses(g.dvd_buses)),
+    ("disks and DVDs boot from", lambda g: _buses(g.boot_buses)),
     ("floppy drive", lambda g: str(g.floppy_drives) if g.floppy_drives else "no"),
     ("keyboard and mouse", lambda g: {"ps2": "PS/2", "usb": "USB"}[g.keyboard_and_mouse]),
     ("display", lambda g: ", ".join(g.video)),
     ("COM ports", lambda g: f"{g.com_ports}, {'built in' if g.com_ports_built_in else 'when asked for'}"),
-    ("synthetic network adapters", lambda g: f"up to {g.synthetic_adapters}"),
+    (
+        "synthetic network adapters",
+        lambda g: f"up to {g.synthetic_adapters}, each {' or '.join(g.synthetic_models)}",
+    ),
     ("legacy network adapters", lambda g: f"up to {g.legacy_adapters}" if g.legacy_adapters else "no"),
-    ("network boot", lambda g: f"{g.pxe_adapter} adapter, PXE over {' and '.join(map(_protocol, g.pxe_protocols))}"),
+    ("network boot", lambda g: f"{g.pxe_adapter} adapter ({g.pxe_model}), PXE over {_protocols(g)}"),
     ("HTTP boot", lambda g: _yes(g.http_boot)),
     ("boot order", lambda g: {"by-class": "classes of devices", "by-device": "single devices, in NVRAM"}[g.boot_order]),
     ("boot order unless asked", lambda g: ", ".join(g.boot_classes)),
@@ -54,8 +61,12 @@ CONTRACT: tuple[Row, ...] = (
 )
 
 
-def _protocol(name: str) -> str:
-    return {"ipv4": "IPv4", "ipv6": "IPv6"}[name]
+def _protocols(generation: Generation) -> str:
+    return " and ".join({"ipv4": "IPv4", "ipv6": "IPv6"}[name] for name in generation.pxe_protocols)
+
+
+def _buses(buses: tuple[Bus, ...]) -> str:
+    return ", ".join(BUS_NAMES[bus] for bus in buses)
 
 
 def contract_page() -> str:

@@ -13,7 +13,7 @@ import machines
 
 from kiban.engine import netdev
 from kiban.model.machine import Forward, Machine
-from kiban.model.requests import ComRequest, DiskRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 
 MIB = machines.MIB
 FORWARDS = (
@@ -49,7 +49,7 @@ def gen1_everything(root: Path) -> Machine:
             named(root, "two.qcow2", "qcow2"),
             named(root, "three.vhdx", "vhdx", bus="scsi"),
         ),
-        dvds=(str(root / "cd, with a comma.iso"), ""),
+        dvds=(DvdRequest(iso=str(root / "cd, with a comma.iso")), DvdRequest()),
         floppy=str(root / "dos.ima"),
         nics=(NicRequest(kind="legacy"), NicRequest(kind="synthetic", forwards=FORWARDS)),
         coms=(ComRequest(number=1, kind="file", path=str(root / "com1.txt")), ComRequest(number=2, kind="socket")),
@@ -64,7 +64,7 @@ def gen1_tftp(root: Path) -> Machine:
 
 def gen1_full(_: Path) -> Machine:
     adapters = (*(NicRequest(kind="synthetic") for _ in range(8)), *(NicRequest(kind="legacy") for _ in range(4)))
-    return machines.make(1, cpus=64, dvds=("", "", "", ""), nics=adapters)
+    return machines.make(1, cpus=64, dvds=(DvdRequest(),) * 4, nics=adapters)
 
 
 def gen2_everything(root: Path) -> Machine:
@@ -78,7 +78,7 @@ def gen2_everything(root: Path) -> Machine:
             named(root, "three.vhdx", "vhdx"),
             named(root, "four.vhd", "vhd"),
         ),
-        dvds=(str(root / "cd, with a comma.iso"), ""),
+        dvds=(DvdRequest(iso=str(root / "cd, with a comma.iso")), DvdRequest()),
         nics=(NicRequest(forwards=FORWARDS), NicRequest(network="none")),
         coms=(ComRequest(number=1, kind="socket"),),
         boot=("dvd", "disk", "nic"),
@@ -118,6 +118,16 @@ def far_scsi(number: int) -> Callable[[Path], Machine]:
     return made
 
 
+def gen2_inbox(root: Path) -> Machine:
+    """What a Windows has drivers for."""
+    return machines.make(
+        2,
+        disks=(named(root, "three.vhdx", "vhdx", bus="nvme"), named(root, "raw.img", "raw", bus="nvme")),
+        dvds=(DvdRequest(iso=str(root / "cd, with a comma.iso"), bus="usb"), DvdRequest(bus="usb")),
+        nics=(NicRequest(model="e1000e"),),
+    )
+
+
 SPREAD: dict[str, Callable[[Path], Machine]] = {
     "gen1-minimal": lambda _: machines.make(1, nics=()),
     "gen1-default": lambda _: machines.make(1),
@@ -139,6 +149,7 @@ SPREAD: dict[str, Callable[[Path], Machine]] = {
     "gen2-last-scsi-unit": far_scsi(2),
     "gen2-all-adapters": lambda _: machines.make(2, nics=tuple(NicRequest() for _ in range(8))),
     "gen2-many-cpus": lambda _: machines.make(2, nics=(), cpus=240),
+    "gen2-inbox": gen2_inbox,
     "gen2-windows": lambda _: replace(machines.make(2, nics=(), tpm=True, guest="win11"), hyperv=True),
 }
 

@@ -12,11 +12,20 @@ from api_fakes import FAKES, PNG, VIEW, Service
 
 import kiban
 from kiban.model.machine import Forward
-from kiban.model.requests import Changes, ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.requests import (
+    Changes,
+    ComRequest,
+    DiskRequest,
+    DvdRequest,
+    MachineRequest,
+    NetBootRequest,
+    NicRequest,
+)
 
 DISK = DiskRequest(path="/a.vhdx", format="vhdx", bus="scsi", copy=True)
 NIC = NicRequest(
     kind="legacy",
+    model="e1000e",
     mac="52:54:00:aa:bb:cc",
     forwards=(Forward(protocol="udp", host_address="::1", host_port=53, guest_port=5353),),
     boot=NetBootRequest(folder="/srv", file="grub/x.efi", protocol="http"),
@@ -28,7 +37,7 @@ FULL = MachineRequest(
     cpus=4,
     memory=2**30,
     disks=(DISK, DiskRequest(size=2**30)),
-    dvds=("/a.iso", ""),
+    dvds=(DvdRequest(iso="/a.iso", bus="usb"), DvdRequest()),
     floppy="/a.img",
     nics=(NIC,),
     boot=("dvd", "disk"),
@@ -67,8 +76,8 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.resume("web"), ("life.resume", "web")),
     (lambda c: c.add_disk("web", DISK), ("devices.add_disk", "web", DISK)),
     (lambda c: c.add_nic("web", NIC), ("devices.add_nic", "web", NIC)),
-    (lambda c: c.add_dvd("web"), ("devices.add_dvd", "web", "")),
-    (lambda c: c.add_dvd("web", "/a.iso"), ("devices.add_dvd", "web", "/a.iso")),
+    (lambda c: c.add_dvd("web"), ("devices.add_dvd", "web", DvdRequest())),
+    (lambda c: c.add_dvd("web", "/a.iso", "usb"), ("devices.add_dvd", "web", DvdRequest(iso="/a.iso", bus="usb"))),
     (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),
     (lambda c: c.insert("web", "dvd0", "/a.iso"), ("devices.insert", "web", "dvd0", "/a.iso")),
     (lambda c: c.eject("web", "dvd0"), ("devices.eject", "web", "dvd0")),
@@ -131,6 +140,6 @@ def test_paths_are_relative_to_the_caller(service: Service, tmp_path: Path, monk
     client.insert("web", "dvd0", "../b.iso")
     _, request = service.host.calls[0]
     assert request.disks[0].path == f"{tmp_path}/a.vhdx"
-    assert request.dvds == (f"{tmp_path}/b.iso", "")
+    assert request.dvds == (DvdRequest(iso=f"{tmp_path}/b.iso"), DvdRequest())
     assert request.floppy == ""
     assert service.host.calls[1][-1] == f"{tmp_path.parent}/b.iso"

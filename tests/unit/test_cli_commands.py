@@ -21,7 +21,7 @@ from kiban.api.tokens import Tokens
 from kiban.cli import app, arguments, cards, main, reads, verbs
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
-from kiban.model.requests import ComRequest, DiskRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest
 
 
 @dataclass
@@ -234,7 +234,7 @@ def test_create_sends_what_was_said(kiban: Kiban, client: FakeClient, tmp_path: 
     assert (said["name"], said["generation"], said["memory"], said["cpus"]) == ("old", 1, 512 << 20, None)
     image = DiskRequest(path=str(tmp_path / "a.vhd"), format="vhd", copy=True)
     assert said["disks"] == (DiskRequest(size=1 << 30), image)
-    assert (said["dvds"], said["floppy"]) == ((str(tmp_path / "x.iso"),), str(tmp_path / "f.img"))
+    assert (said["dvds"], said["floppy"]) == ((DvdRequest(iso=str(tmp_path / "x.iso")),), str(tmp_path / "f.img"))
     assert (said["boot"], said["secure_boot"], said["tpm"], said["nics"]) == (("dvd", "disk"), False, True, None)
     assert said["coms"] == (ComRequest(number=2, kind="file", path=str(tmp_path / "log")),)
     assert (said["pause_after_boot_failure"], said["autostart"]) == (True, True)
@@ -257,7 +257,7 @@ def test_set_changes_settings_then_devices_then_media(kiban: Kiban, client: Fake
         ("edit", ("web",), {"cpus": 4, "autostart": False}),
         ("remove_device", ("web", "disk0"), {}),
         ("add_disk", ("web", DiskRequest(size=5 << 30)), {}),
-        ("add_dvd", ("web", ""), {}),
+        ("add_dvd", ("web", "", None), {}),
         ("insert", ("web", "dvd0", "/x.iso"), {}),
     ]
 

@@ -9,9 +9,9 @@ import machines
 import pytest
 
 from kiban.errors import NotFound
-from kiban.model import bootorder, contract
+from kiban.model import bootorder, consistency, contract
 from kiban.model.machine import Disk, Dvd, Machine
-from kiban.model.requests import ComRequest, DiskRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 
 GIB = 1024**3
 
@@ -21,7 +21,9 @@ def new(form: Any = None, **fields: Any) -> DiskRequest:
 
 
 def spread(number: int) -> Machine:
-    return machines.make(number, disks=(new(), new("vhdx", bus="scsi")), dvds=("/a.iso",), nics=(NicRequest(),))
+    return machines.make(
+        number, disks=(new(), new("vhdx", bus="scsi")), dvds=(DvdRequest(iso="/a.iso"),), nics=(NicRequest(),)
+    )
 
 
 def places(machine: Machine) -> list[tuple[str, str, int]]:
@@ -152,3 +154,15 @@ def test_removing_and_inserting_what_is_not_there(number: int) -> None:
         contract.insert(machine, "disk0", "/a.iso")
     assert caught.value.hint
     assert contract.insert(machine, "dvd0", "").dvds[0].medium == ""
+
+
+def test_windows_hardware_has_slots_of_its_own_and_boots() -> None:
+    disks = (new(), new(bus="nvme"), new(bus="nvme"))
+    dvds = (DvdRequest(bus="usb"), DvdRequest(), DvdRequest(bus="usb"))
+    machine = machines.make(2, disks=disks, dvds=dvds, nics=(NicRequest(model="e1000e"), NicRequest()))
+    assert [(d.bus, d.slot) for d in machine.disks] == [("scsi", 0), ("nvme", 0), ("nvme", 1)]
+    assert [(d.bus, d.slot) for d in machine.dvds] == [("usb", 0), ("scsi", 1), ("usb", 1)]
+    assert [(n.kind, n.model, n.slot) for n in machine.nics] == [("synthetic", "e1000e", 0), ("synthetic", "virtio", 1)]
+    # the firmware cannot boot from the e1000e, so it is in no order
+    assert machine.boot == ("disk0", "disk1", "disk2", "dvd0", "dvd1", "dvd2", "nic1")
+    consistency.check(machine)

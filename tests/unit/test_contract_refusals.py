@@ -16,9 +16,20 @@ from kiban.errors import BadInput, Conflict, KibanError, NotFound, NotInGenerati
 from kiban.model import consistency, contract, edit
 from kiban.model.generations import GEN1, GEN2, GENERATIONS, GIB, TIB, Generation, generation
 from kiban.model.machine import Machine
-from kiban.model.requests import Changes, ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.requests import (
+    Changes,
+    ComRequest,
+    DiskRequest,
+    DvdRequest,
+    MachineRequest,
+    NetBootRequest,
+    NicRequest,
+)
 
 IMAGE = {"path": "/i.img", "format": "raw"}
+
+
+E1000E_BOOT = NicRequest(model="e1000e", boot=NetBootRequest(folder="/b", file="f"))
 
 
 def disk(**fields: Any) -> DiskRequest:
@@ -58,6 +69,16 @@ NOT_IN_GENERATION: list[tuple[int, dict[str, Any], str]] = [
     (1, {"nics": (NicRequest(kind="synthetic", boot=NetBootRequest(folder="/b", file="f")),)}, "legacy adapter"),
     (1, {"boot": ("nic",), "nics": (NicRequest(kind="synthetic"),)}, "only with a legacy adapter"),
     (1, {"boot": ("disk",), "disks": (disk(bus="scsi"),)}, "boots from IDE only"),
+    (1, {"disks": (disk(bus="nvme"),)}, "A generation 1 machine has no NVMe: a disk goes on IDE or SCSI"),
+    (1, {"dvds": (DvdRequest(bus="usb"),)}, "A generation 1 machine has no USB: a DVD drive goes on IDE"),
+    (1, {"nics": (NicRequest(model="e1000e"),)}, "synthetic adapter of a generation 1 machine is virtio, not e1000e"),
+    (1, {"nics": (NicRequest(kind="legacy", model="virtio"),)}, "legacy adapter .* is tulip, not virtio"),
+    (2, {"disks": (disk(bus="usb"),)}, "a disk goes on SCSI or NVMe, not on USB"),
+    (2, {"dvds": (DvdRequest(bus="nvme"),)}, "a DVD drive goes on SCSI or USB, not on NVMe"),
+    (2, {"nics": (NicRequest(model="tulip"),)}, "is virtio or e1000e, not tulip"),
+    (2, {"nics": (E1000E_BOOT,)}, "firmware has no driver for e1000e"),
+    (2, {"nics": (NicRequest(model="e1000e"),), "boot": ("nic",)}, r"only with a synthetic adapter \(virtio\)"),
+    (2, {"nics": (NicRequest(model="e1000e"), NicRequest()), "boot": ("nic0",)}, "nic0 of m1 is none"),
     (1, {"boot": ("disk0",), "disks": (disk(),)}, "boots by class"),
     (1, {"board_changes": {}, "boot": ("nic0",)}, "boots by class"),
     (2, {"floppy": "/f.ima"}, "no floppy drive"),
@@ -121,9 +142,11 @@ def test_what_makes_no_sense(number: int, request_: dict[str, Any], words: str) 
 
 FULL: list[tuple[int, dict[str, Any], str]] = [
     (1, {"disks": (disk(),) * 5}, "IDE controllers of m1 are full"),
-    (1, {"disks": (disk(),) * 4, "dvds": ("",)}, "IDE controllers of m1 are full"),
+    (1, {"disks": (disk(),) * 4, "dvds": (DvdRequest(),)}, "IDE controllers of m1 are full"),
     (1, {"disks": (disk(bus="scsi"),) * 257}, "SCSI controllers of m1 are full"),
-    (2, {"disks": (disk(),) * 200, "dvds": ("",) * 57}, "SCSI controllers of m1 are full"),
+    (2, {"disks": (disk(bus="nvme"),) * 9}, "NVMe controllers of m1 are full"),
+    (2, {"dvds": (DvdRequest(bus="usb"),) * 3}, "USB ports of m1 are full"),
+    (2, {"disks": (disk(),) * 200, "dvds": (DvdRequest(),) * 57}, "SCSI controllers of m1 are full"),
     (1, {"nics": (NicRequest(),) * 9}, "8 synthetic adapters"),
     (2, {"nics": (NicRequest(),) * 9}, "8 synthetic adapters"),
     (1, {"nics": (NicRequest(kind="legacy"),) * 5}, "4 legacy adapters"),
@@ -139,7 +162,7 @@ def test_what_is_one_too_many(number: int, request_: dict[str, Any], words: str)
 
 
 def test_exactly_full_is_fine() -> None:
-    one = machines.make(1, cpus=64, memory=TIB, disks=(disk(),) * 3, dvds=("",), nics=(NicRequest(),) * 8)
+    one = machines.make(1, cpus=64, memory=TIB, disks=(disk(),) * 3, dvds=(DvdRequest(),), nics=(NicRequest(),) * 8)
     assert [*(d.slot for d in one.disks), *(d.slot for d in one.dvds)] == [0, 1, 2, 3]
     two = machines.make(2, cpus=240, memory=12 * TIB, disks=(disk(),) * 256)
     assert [d.slot for d in two.disks] == list(range(256))
@@ -172,16 +195,26 @@ def test_safe_names(name: str) -> None:
 
 numbers = st.integers(min_value=-(2**70), max_value=2**70)
 words = st.text(max_size=20)
+buses = st.sampled_from(["ide", "scsi", "nvme", "usb"])
 requests: st.SearchStrategy[MachineRequest] = st.builds(
     MachineRequest,
     name=words | st.just("m"),
     generation=st.sampled_from([1, 2]) | numbers,
     cpus=st.none() | st.integers(0, 300),
     memory=st.none() | numbers | st.just(GIB),
-    disks=st.lists(st.builds(DiskRequest, size=st.none() | st.just(GIB), path=st.none() | words), max_size=6).map(
-        tuple
-    ),
-    dvds=st.lists(words, max_size=5).map(tuple),
+    disks=st.lists(
+        st.builds(DiskRequest, size=st.none() | st.just(GIB), path=st.none() | words, bus=st.none() | buses), max_size=6
+    ).map(tuple),
+    dvds=st.lists(st.builds(DvdRequest, iso=words, bus=st.none() | buses), max_size=5).map(tuple),
+    nics=st.none()
+    | st.lists(
+        st.builds(
+            NicRequest,
+            kind=st.none() | st.sampled_from(["synthetic", "legacy"]),
+            model=st.none() | st.sampled_from(["virtio", "tulip", "e1000e"]),
+        ),
+        max_size=4,
+    ).map(tuple),
     floppy=st.none() | words,
     boot=st.lists(st.sampled_from(["disk", "dvd", "nic", "floppy", "disk0", "nic0"]) | words, max_size=4).map(tuple),
     tpm=st.none() | st.booleans(),
@@ -240,12 +273,12 @@ def test_an_unknown_device_in_the_boot_order() -> None:
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_nothing_said_changes_nothing(number: int) -> None:
-    machine = machines.make(number, dvds=("",), notes="n", autostart=True)
+    machine = machines.make(number, dvds=(DvdRequest(),), notes="n", autostart=True)
     assert edit.apply(machine, Changes()) == machine
 
 
 def test_every_change_lands() -> None:
-    machine: Machine = machines.make(2, disks=(disk(),), dvds=("",))
+    machine: Machine = machines.make(2, disks=(disk(),), dvds=(DvdRequest(),))
     changed = edit.apply(
         machine,
         Changes(

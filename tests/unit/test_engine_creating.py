@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,21 @@ import machines
 import pytest
 from engine_world import World, one, run, world
 
+from kiban.adapters.qemu import devices
 from kiban.adapters.store import directory as store
 from kiban.engine import creating, hotplug, life, view
 from kiban.engine import host as host_module
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound, NotInGeneration
-from kiban.model.requests import DiskRequest, MachineRequest, NicRequest
+from kiban.model.requests import DiskRequest, DvdRequest, MachineRequest, NicRequest
 
 MIB = machines.MIB
 needs_tools = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
 needs_ovmf = pytest.mark.skipif(
     not Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd").exists(), reason="OVMF is not installed"
 )
+
+needs_osinfo = pytest.mark.skipif(not Path("/usr/share/osinfo/os").is_dir(), reason="osinfo-db is not installed")
 
 
 @pytest.fixture
@@ -62,7 +66,9 @@ def test_generation_1_with_a_disk_of_each_format(there: World, form: Any) -> Non
 def test_generation_2_has_its_boot_order_in_nvram(there: World) -> None:
     async def go() -> None:
         host = await Host.open(there.paths)
-        handle = await creating.create(host, asked(generation=2, memory=128 * MIB, dvds=("",), boot=("nic", "dvd")))
+        handle = await creating.create(
+            host, asked(generation=2, memory=128 * MIB, dvds=(DvdRequest(),), boot=("nic", "dvd"))
+        )
         found = [entry["device"] for entry in view.of(handle).boot_entries]
         assert found[:1] == ["nic0"]
         assert found[-1] == "dvd0"
@@ -79,7 +85,7 @@ REFUSED: list[tuple[dict[str, Any], type[KibanError]]] = [
     ({"disks": (DiskRequest(path="relative.img", format="raw"),)}, BadInput),
     ({"disks": (DiskRequest(path="/etc/passwd", format="qcow2"),)}, KibanError),
     ({"disks": (DiskRequest(size=16 * MIB), DiskRequest(size=1))}, BadInput),
-    ({"dvds": ("/nowhere.iso",)}, NotFound),
+    ({"dvds": (DvdRequest(iso="/nowhere.iso"),)}, NotFound),
     ({"floppy": "/nowhere.ima"}, NotFound),
     ({"floppy": "/etc/passwd"}, KibanError),
     ({"guest": "no-such-guest"}, KibanError),
@@ -178,7 +184,7 @@ def test_devices_come_and_go_while_the_machine_is_off(there: World) -> None:
     async def go() -> None:
         host, handle = await one(there)
         await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
-        await hotplug.add_dvd(handle, "")
+        await hotplug.add_dvd(handle, DvdRequest())
         await hotplug.add_nic(handle, NicRequest())
         assert store.load(handle.directory).device_ids() == ("disk0", "dvd0", "nic0")
         with pytest.raises(NotFound):
@@ -209,6 +215,100 @@ def test_an_adapter_without_a_standing_port_waits_for_the_machine_to_be_off(ther
         assert store.load(handle.directory).device_ids() == ("nic0", "nic1", "nic2")
         await life.turn_off(handle)
         await hotplug.remove_device(handle, "nic2")
+
+    run(go())
+
+
+@needs_ovmf
+def test_the_only_drive_of_a_controller_waits_for_the_machine_to_be_off(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, asked(generation=2, memory=128 * MIB, dvds=(DvdRequest(),) * 64))
+        full = handle.machine
+        await life.start(host, handle)
+        # unit 64 would be the first of a controller that QEMU does not have
+        with pytest.raises(Conflict, match="only drive of SCSI controller 1 cannot be added while web is running"):
+            await hotplug.add_dvd(handle, DvdRequest())
+        assert store.load(handle.directory) == full
+        await life.turn_off(handle)
+        await hotplug.add_dvd(handle, DvdRequest())
+        await life.start(host, handle)
+        with pytest.raises(Conflict, match="only drive of SCSI controller 1 cannot be removed") as caught:
+            await hotplug.remove_device(handle, "dvd64")
+        assert "kiban stop" in caught.value.hint
+        await life.turn_off(handle)
+        await hotplug.remove_device(handle, "dvd64")
+        assert devices.sockets(handle.machine) == devices.sockets(full)
+
+    run(go())
+
+
+@needs_ovmf
+@pytest.mark.parametrize(("fields", "device", "words"), [
+    ({"dvds": (DvdRequest(bus="usb"),)}, "dvd0", "A DVD drive on USB cannot be removed .*: USB has no hot-plug"),
+    ({"disks": (DiskRequest(size=16 * MIB, bus="nvme"),)}, "disk0", "A disk on NVMe cannot be removed .*: NVMe has no"),
+])  # fmt: skip
+def test_nvme_and_usb_have_no_hot_plug(there: World, fields: dict[str, Any], device: str, words: str) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, asked(generation=2, memory=128 * MIB, **fields))
+        before = handle.machine
+        await life.start(host, handle)
+        with pytest.raises(Conflict, match=words):
+            await hotplug.remove_device(handle, device)
+        with pytest.raises(Conflict, match="NVMe has no hot-plug, SCSI has"):
+            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB, bus="nvme"))
+        with pytest.raises(Conflict, match="USB has no hot-plug, SCSI has"):
+            await hotplug.add_dvd(handle, DvdRequest(bus="usb"))
+        assert store.load(handle.directory) == before
+
+    run(go())
+
+
+@needs_osinfo
+@needs_ovmf
+def test_a_windows_gets_what_it_has_drivers_for(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        small = asked(generation=2, memory=128 * MIB, tpm=False, guest="win2k22")
+        disk, dvd = DiskRequest(size=16 * MIB), DvdRequest()
+        handle = await creating.create(host, replace(small, disks=(disk,), dvds=(dvd, dvd)))
+        machine = handle.machine
+        assert [*(d.bus for d in machine.disks), *(d.bus for d in machine.dvds)] == ["nvme", "usb", "usb"]
+        assert [n.model for n in machine.nics] == ["e1000e"]
+        assert [entry["device"] for entry in view.of(handle).boot_entries] == ["disk0", "dvd0", "dvd1"]
+        assert "drivers of its own for what it gets: NVMe disks, DVD drives on USB, an e1000e" in handle.warnings[0]
+        assert len(handle.warnings) == 2  # and that it cannot be saved
+        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        await hotplug.add_nic(handle, NicRequest())
+        assert [handle.machine.disks[1].bus, handle.machine.nics[1].model] == ["nvme", "e1000e"]
+
+        scsi, virtio = replace(disk, bus="scsi"), NicRequest(model="virtio")
+        other = await creating.create(host, replace(small, name="other", disks=(scsi,), nics=(virtio,)))
+        assert (other.machine.disks[0].bus, other.machine.nics[0].model) == ("scsi", "virtio")
+        assert "no driver of its own for SCSI and its virtio adapter" in other.warnings[0]
+        # who wants it to boot from the network wants an adapter that the firmware has a driver for
+        third = await creating.create(host, replace(small, name="third", boot=("nic",)))
+        assert third.machine.nics[0].model == "virtio"
+
+    run(go())
+
+
+@needs_osinfo
+@needs_ovmf
+def test_other_systems_keep_their_machines(there: World) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        small = asked(memory=128 * MIB, disks=(DiskRequest(size=16 * MIB),), dvds=(DvdRequest(),))
+        for number, guest in ((2, "debian11"), (2, None), (1, "debian11"), (1, None), (1, "winxp")):
+            handle = await creating.create(
+                host, replace(small, name=f"m-{number}-{guest}", generation=number, guest=guest)
+            )
+            machine = handle.machine
+            bus = "ide" if number == 1 else "scsi"
+            assert (machine.disks[0].bus, machine.dvds[0].bus) == (bus, bus)
+            assert machine.nics[0].model == ("tulip" if guest == "winxp" else "virtio")
+            assert handle.warnings == []
 
     run(go())
 

@@ -63,6 +63,10 @@ def test_paths_are_those_that_ovmf_itself_makes() -> None:
     nic = "02010c00d041030a00000000010106000005010106000000030b2500525400123456" + "00" * 26 + "01"
     assert BootDevice(id="d", kind="disk", port=(4, 0)).path().hex() == disk
     assert BootDevice(id="n", kind="nic", port=(5, 0), mac="52:54:00:12:34:56").path().hex() == nic
+    nvme = "02010c00d041030a0000000001010600000703171000010000000000000000000000"
+    usb = "02010c00d041030a00000000010106000004030506000200"
+    assert BootDevice(id="d", kind="disk", bus="nvme", port=(7, 0)).path().hex() == nvme
+    assert BootDevice(id="c", kind="dvd", bus="usb", port=(4, 0), usb_port=3).path().hex() == usb
     assert loadoption.ipv4().hex() == "030c1b00" + "00" * 23
     assert loadoption.ipv6().hex() == "030d3c00" + "00" * 39 + "40" + "00" * 16
 
@@ -85,6 +89,19 @@ def test_the_guests_entries_stay_in_front_of_the_first_disk(store: Path) -> None
     assert order(store, DISK, DVD, NIC) == ["dvd0", "debian", "disk0", "nic0", "nic0"]
     write_order(store, [NIC])
     assert order(store, NIC) == ["nic0", "nic0", "debian"]
+
+
+def test_nvme_and_usb_are_boot_devices_like_others(store: Path) -> None:
+    nvme = BootDevice(id="disk0", kind="disk", bus="nvme", port=(7, 0))
+    usb = BootDevice(id="dvd0", kind="dvd", bus="usb", port=(4, 0), usb_port=3)
+    write_order(store, [usb, nvme, NIC])
+    guest_puts(store, LoadOption("on it", nvme.path() + loadoption.node(4, 4, "\\x.efi\0".encode("utf-16-le"))))
+    assert order(store, nvme, usb, NIC) == ["disk0", "dvd0", "disk0", "nic0", "nic0"]
+    write_order(store, [nvme, usb])
+    assert order(store, nvme, usb) == ["disk0", "disk0", "dvd0"]
+    write_order(store, [usb])  # the guest's entry goes with the disk it names
+    assert order(store, nvme, usb) == ["dvd0"]
+    assert VariableStore.load(store).get("ErrOut") is None  # only SCSI has to be connected unit by unit
 
 
 def test_what_the_guest_reorders_is_what_is_read(store: Path) -> None:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from kiban.adapters.store import directory as store
 from kiban.errors import Conflict, Damaged, HostLacks, KibanError, NotFound
 from kiban.model.machine import Machine
-from kiban.model.requests import ComRequest, DiskRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 
 FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -30,7 +30,7 @@ def rich(number: int = 2) -> Machine:
     return machines.make(
         number,
         disks=(DiskRequest(size=1 << 30), DiskRequest(path="/i.vhdx", format="vhdx", bus="scsi")),
-        dvds=("/a.iso", ""),
+        dvds=(DvdRequest(iso="/a.iso"), DvdRequest()),
         nics=(NicRequest(boot=boot), NicRequest(network="none")),
         coms=(ComRequest(number=1, kind="socket"),),
         notes="ünïcode \n notes",
@@ -227,7 +227,9 @@ DISKS: list[tuple[dict[str, Any], str]] = [
     ({"slot": 1}, "two drives have one slot"),
     ({"slot": 256}, "on a slot"),
     ({"slot": -1}, "on a slot"),
-    ({"bus": "ide"}, "on a slot"),
+    ({"bus": "ide"}, "on IDE, where a generation 2 machine does not have it"),
+    ({"bus": "usb"}, "on USB, where"),
+    ({"bus": "nvme", "slot": 8}, "on a slot of nvme"),
     ({"id": "disk1"}, "two devices have one id"),
     ({"id": "d,isk"}, "not a device's id"),
 ]

@@ -34,7 +34,7 @@ async def add_nic(api: Api, name: Name, nic: requests.NewNic) -> answers.Machine
 @router.post("/dvds")
 async def add_dvd(api: Api, name: Name, dvd: requests.NewDvd) -> answers.Machine:
     """Add a DVD drive."""
-    return await api.shown("devices.add_dvd", name, dvd.iso)
+    return await api.shown("devices.add_dvd", name, translate.dvd_request(dvd))
 
 
 @router.delete("/devices/{device}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kiban.model.generations import GENERATIONS, Generation
+from kiban.model.generations import BUS_NAMES, GENERATIONS, Generation
 from kiban.model.units import format_size
 
 SCSI_UNITS = 64
@@ -53,7 +53,7 @@ def absent(gen: Generation) -> list[str]:
         (gen.firmware == "bios", "UEFI"),
         (not gen.secure_boot, "Secure Boot"),
         (not gen.tpm, "TPM"),
-        (gen.boot_bus != "scsi", "boot from SCSI"),
+        ("scsi" not in gen.boot_buses, "boot from SCSI"),
         (not gen.http_boot, "HTTP boot"),
     ]
     return [name for lacks, name in missing if lacks]
@@ -77,12 +77,14 @@ def _firmware(machine: Any) -> str:
 
 def _place(drive: Any) -> str:
     """Where a drive sits: `IDE 0:1` is the slave of the first channel, `SCSI 0:5` unit 5 of the first controller."""
+    if drive.bus in ("nvme", "usb"):
+        return f"{BUS_NAMES[drive.bus]} {drive.slot}"
     major, minor = divmod(drive.slot, 2 if drive.bus == "ide" else SCSI_UNITS)
     return f"{drive.bus.upper()} {major}:{minor}"
 
 
 def _nic(nic: Any) -> list[str]:
-    lines = [f"{nic.id}  {nic.kind}  {nic.mac}  {nic.network}"]
+    lines = [f"{nic.id}  {nic.kind}  {nic.model}  {nic.mac}  {nic.network}"]
     for f in nic.forwards:
         address = f"[{f.host_address}]" if ":" in f.host_address else f.host_address
         lines.append(f"      {f.protocol} {address}:{f.host_port} leads to the guest's port {f.guest_port}")

@@ -25,14 +25,17 @@ Disks = Annotated[
         "--disk",
         metavar="SIZE|PATH,format=F",
         help="A new disk (20G), or an image with its format named: PATH,format=vhdx (or vhd, qcow2, raw). "
-        "Also ,bus=ide|scsi and, for an image, ,copy to leave the original alone. Repeatable.",
+        "Also ,bus=ide|scsi|nvme and, for an image, ,copy to leave the original alone. Repeatable.",
         rich_help_panel=STORAGE,
     ),
 ]
 Dvds = Annotated[
     list[str] | None,
     typer.Option(
-        "--dvd", metavar="ISO", help="A DVD drive with this ISO; 'none' for an empty one.", rich_help_panel=STORAGE
+        "--dvd",
+        metavar="ISO",
+        help="A DVD drive with this ISO; 'none' for an empty one. Also ,bus=usb (generation 2). Repeatable.",
+        rich_help_panel=STORAGE,
     ),
 ]
 FloppyImage = Annotated[
@@ -45,7 +48,8 @@ Nics = Annotated[
         "--nic",
         metavar="nat|none",
         help="An adapter, on the host's address (nat) or plugged in nowhere (none). Also ,forward=2222:22 (repeatable) "
-        ",kind=legacy (generation 1) ,mac=52:54:00:12:34:56. Without --nic there is one with nat.",
+        ",kind=legacy (generation 1) ,model=e1000e (generation 2) ,mac=52:54:00:12:34:56. Without --nic there is one "
+        "with nat.",
         rich_help_panel=NETWORK,
     ),
 ]
@@ -145,7 +149,7 @@ def create(
         "cpus": cpus,
         "memory": None if memory is None else parse_size(memory),
         "disks": tuple(options.disk(text) for text in disk or ()),
-        "dvds": tuple(options.medium(text) for text in dvd or ()),
+        "dvds": tuple(options.dvd(text) for text in dvd or ()),
         "floppy": None if floppy is None else options.medium(floppy),
         "nics": options.nics(nic or [], no_nic, pxe),
         "boot": options.boot(boot),

@@ -68,7 +68,7 @@ def set_(
         Texts, typer.Option("--add-nic", metavar="NIC", help="As --nic of create.", rich_help_panel=NETWORK)
     ] = None,
     add_dvd: Annotated[
-        Texts, typer.Option("--add-dvd", metavar="ISO|none", help="Another DVD drive.", rich_help_panel=STORAGE)
+        Texts, typer.Option("--add-dvd", metavar="DVD", help="As --dvd of create.", rich_help_panel=STORAGE)
     ] = None,
     remove_device: Annotated[
         Texts, typer.Option("--remove-device", metavar="ID", help="Such as disk1, nic0.", rich_help_panel=STORAGE)
@@ -114,7 +114,7 @@ def set_(
         *(("remove_device", (device,)) for device in remove_device or ()),
         *(("add_disk", (options.disk(text, "--add-disk"),)) for text in add_disk or ()),
         *(("add_nic", (options.nic(text, "--add-nic"),)) for text in add_nic or ()),
-        *(("add_dvd", (options.medium(text),)) for text in add_dvd or ()),
+        *(("add_dvd", (dvd.iso, dvd.bus)) for dvd in (options.dvd(text, "--add-dvd") for text in add_dvd or ())),
     ]
     coms = options.coms(com1, com2)
     if not (changes or steps or coms or dvd):

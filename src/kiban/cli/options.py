@@ -14,12 +14,13 @@ from typing import Any, Literal
 
 from kiban.errors import BadInput
 from kiban.model.machine import ComKind, Forward, Protocol
-from kiban.model.requests import ComRequest, DiskRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 from kiban.model.units import parse_size
 
 FORMATS = ("qcow2", "vhdx", "vhd", "raw")
-BUSES = ("ide", "scsi")
+BUSES = ("ide", "scsi", "nvme", "usb")
 KINDS = ("synthetic", "legacy")
+MODELS = ("virtio", "e1000e", "tulip")
 NETWORKS = ("nat", "none")
 LOOPBACK = "127.0.0.1"
 
@@ -98,13 +99,14 @@ def _size(fields: Fields) -> int | None:
 
 
 def nic(text: str, option: str = "--nic") -> NicRequest:
-    """`nat|none[,forward=[udp:][ADDRESS:]HOST:GUEST]...[,kind=..][,mac=..]`."""
-    fields = split(text, option, ("forward", "kind", "mac"))
+    """`nat|none[,forward=[udp:][ADDRESS:]HOST:GUEST]...[,kind=..][,model=..][,mac=..]`."""
+    fields = split(text, option, ("forward", "kind", "model", "mac"))
     if fields.value not in NETWORKS:
         raise BadInput(f"{option}: there is no network {fields.value!r}.", f"Say one of {', '.join(NETWORKS)}.")
     return NicRequest(
         network="nat" if fields.value == "nat" else "none",
         kind=fields.get("kind", option, KINDS),
+        model=fields.get("model", option, MODELS),
         mac=fields.get("mac", option),
         forwards=tuple(forward(value) for key, value in fields.keys if key == "forward"),
     )
@@ -195,6 +197,12 @@ def coms(com1: str | None, com2: str | None) -> tuple[ComRequest, ...]:
     """The COM ports that were said something about."""
     first = () if com1 is None else (com(1, com1),)
     return first if com2 is None else (*first, com(2, com2))
+
+
+def dvd(text: str, option: str = "--dvd") -> DvdRequest:
+    """`ISO[,bus=..]`, or `none[,bus=..]` for an empty drive."""
+    fields = split(text, option, ("bus",))
+    return DvdRequest(iso=medium(fields.value), bus=fields.get("bus", option, BUSES))
 
 
 def medium(text: str) -> str:

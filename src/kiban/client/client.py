@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kiban.client.transport import Answer
+    from kiban.model.generations import Bus
     from kiban.model.requests import DiskRequest, NicRequest
 
     Progress = Callable[[float, str], None]
@@ -154,9 +155,9 @@ class Client:
         """Add a network adapter."""
         return self._post(name, "nics", self._absolute(nic))
 
-    def add_dvd(self, name: str, iso: str = "") -> Machine:
+    def add_dvd(self, name: str, iso: str = "", bus: Bus | None = None) -> Machine:
         """Add a DVD drive, with an ISO in it or empty."""
-        return self._post(name, "dvds", self._absolute({"iso": iso}))
+        return self._post(name, "dvds", self._absolute({"iso": iso, "bus": bus}))
 
     def remove_device(self, name: str, device: str) -> Machine:
         """Take a disk, DVD drive or adapter away."""

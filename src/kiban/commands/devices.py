@@ -6,7 +6,7 @@ from __future__ import annotations
 from kiban.engine import hotplug, view
 from kiban.engine.host import Host
 from kiban.engine.view import MachineView
-from kiban.model.requests import DiskRequest, NicRequest
+from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
 
 
 async def add_disk(host: Host, name: str, request: DiskRequest) -> MachineView:
@@ -23,10 +23,10 @@ async def add_nic(host: Host, name: str, request: NicRequest) -> MachineView:
     return view.of(handle)
 
 
-async def add_dvd(host: Host, name: str, iso: str) -> MachineView:
+async def add_dvd(host: Host, name: str, request: DvdRequest) -> MachineView:
     """Add a DVD drive."""
     handle = host.find(name)
-    await hotplug.add_dvd(handle, iso)
+    await hotplug.add_dvd(handle, request)
     return view.of(handle)
 
 

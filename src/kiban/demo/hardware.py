@@ -24,7 +24,7 @@ MANY = ("controller", "disk", "dvd", "floppy", "ps2", "usb_controller", "usb", "
 async def look(agent: Agent, *, timeout: float = 60.0) -> Hardware:
     """Return what the guest behind `agent` sees; `firmware` is UEFI or BIOS, `secure_boot` on, off or none.
 
-    PCI devices read `vendor:device driver`, controllers with IDE, SATA or SCSI before that, `none` for no driver.
+    PCI devices read `vendor:device driver`, controllers with IDE, SATA, NVMe or SCSI before that, `none` for no driver.
 
     Raises:
         Failed: the guest could not run the script or printed something else.

@@ -68,9 +68,9 @@ def fresh() -> contract.Fresh:
 
 async def check_media(request: MachineRequest) -> None:
     """Every file that the request names is there and is what it is said to be."""
-    for medium in request.dvds:
-        if medium:
-            await asyncio.to_thread(media.check_iso, Path(medium))
+    for dvd in request.dvds:
+        if dvd.iso:
+            await asyncio.to_thread(media.check_iso, Path(dvd.iso))
     if request.floppy:
         media.check_floppy(Path(request.floppy))
     for disk in request.disks:

@@ -18,15 +18,19 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, netdev, nvram, strays
+from kiban.engine import creating, netdev, nvram, profiles, strays
 from kiban.engine.handle import Handle
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
-from kiban.model.generations import Bus
-from kiban.model.machine import Disk, Machine, Nic
-from kiban.model.requests import DiskRequest, NicRequest
+from kiban.model.bootorder import can_boot
+from kiban.model.generations import BUS_NAMES, Bus
+from kiban.model.machine import Disk, Dvd, Machine, Nic
+from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
 
 UNPLUG_SECONDS = 30.0
+HOT_BUS: Bus = "scsi"
+"""The bus that drives may be added to and removed from while the guest runs."""
+Device = Disk | Dvd | Nic
 Plug = Callable[[], Awaitable[None]]
 
 
@@ -35,11 +39,12 @@ async def add_disk(handle: Handle, request: DiskRequest) -> None:
     async with handle.lock:
         handle.check("edit")
         await creating.check_disk(request)
-        if handle.alive and request.bus is None:
-            request = replace(request, bus="scsi")
+        if request.bus is None:
+            fitting = await profiles.suggested(handle.machine)
+            request = replace(request, bus=HOT_BUS if handle.alive else fitting.disk_bus if fitting else None)
         machine = contract.add_disk(handle.machine, request)
         disk = machine.disks[-1]
-        _check_bus(handle, disk.bus, "A disk")
+        _check_hot(handle, machine, disk, "added")
         await creating.make_disk(handle.directory, machine, len(machine.disks) - 1, request)
         try:
             await _commit(handle, machine, disk.id, partial(_plug_disk, handle, disk))
@@ -49,15 +54,18 @@ async def add_disk(handle: Handle, request: DiskRequest) -> None:
             raise
 
 
-async def add_dvd(handle: Handle, medium: str) -> None:
-    """Add a DVD drive, with an ISO in it or (`medium` empty) without."""
+async def add_dvd(handle: Handle, request: DvdRequest) -> None:
+    """Add a DVD drive, with an ISO in it or without; to a running machine on SCSI only."""
     async with handle.lock:
         handle.check("edit")
-        if medium:
-            await asyncio.to_thread(media.check_iso, Path(medium))
-        machine = contract.add_dvd(handle.machine, medium)
+        if request.iso:
+            await asyncio.to_thread(media.check_iso, Path(request.iso))
+        if request.bus is None and not handle.alive:
+            fitting = await profiles.suggested(handle.machine)
+            request = replace(request, bus=fitting.dvd_bus if fitting else None)
+        machine = contract.add_dvd(handle.machine, request)
         dvd = machine.dvds[-1]
-        _check_bus(handle, dvd.bus, "A DVD drive")
+        _check_hot(handle, machine, dvd, "added")
         await _commit(handle, machine, dvd.id, partial(_plug_dvd, handle, machine, dvd.id))
 
 
@@ -65,9 +73,11 @@ async def add_nic(handle: Handle, request: NicRequest) -> None:
     """Add a network adapter; to a running machine a synthetic one only."""
     async with handle.lock:
         handle.check("edit")
+        if fitting := await profiles.suggested(handle.machine):
+            request = profiles.adapter(request, fitting)
         machine = creating.with_ports(contract.add_nic(handle.machine, request, creating.fresh()))
         nic = machine.nics[-1]
-        _check_adapter(handle, nic, "added")
+        _check_hot(handle, machine, nic, "added")
         netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
 
@@ -78,9 +88,8 @@ async def remove_device(handle: Handle, device_id: str) -> str:
         handle.check("edit")
         before = handle.machine
         machine = contract.remove_device(before, device_id)
-        for nic in before.nics:
-            if nic.id == device_id:
-                _check_adapter(handle, nic, "removed")
+        there: list[Device] = [*before.disks, *before.dvds, *before.nics]
+        _check_hot(handle, machine, next(d for d in there if d.id == device_id), "removed")
         if handle.alive:
             await _unplug(handle, device_id)
         handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
@@ -108,28 +117,42 @@ async def change_floppy(handle: Handle, medium: str) -> None:
         await _put_in(handle, "floppy0")
 
 
-def _check_bus(handle: Handle, bus: Bus, what: str) -> None:
-    if handle.alive and bus == "ide":
-        raise Conflict(
-            f"{what} cannot be added to IDE while {handle.name} is {handle.state}: IDE has no hot-plug.",
-            f"Put a disk on SCSI (bus=scsi), or stop the machine first: kiban stop {handle.name}",
-        )
-
-
-def _check_adapter(handle: Handle, nic: Nic, what: str) -> None:
-    if handle.alive and not devices.hot_pluggable(handle.machine, nic):
-        which = "A legacy adapter" if nic.kind == "legacy" else f"Adapter number {nic.slot + 1}"
-        why = "" if nic.kind == "legacy" else f": the first {devices.HOTPLUG_PORTS} can come and go"
+def _check_hot(handle: Handle, after: Machine, device: Device, what: str) -> None:
+    """Conflict when a device cannot be `what` (added, removed) while the machine runs, which makes it `after`."""
+    if not handle.alive:
+        return
+    found = _adapter_stays(handle, after, device) if isinstance(device, Nic) else _drive_stays(handle, after, device)
+    if found:
+        which, why = found
         raise Conflict(
             f"{which} cannot be {what} while {handle.name} is {handle.state}{why}.",
             f"Stop the machine first: kiban stop {handle.name}",
         )
 
 
+def _adapter_stays(handle: Handle, after: Machine, nic: Nic) -> tuple[str, str] | None:
+    if nic.kind == "legacy":
+        return "A legacy adapter", ""
+    if devices.sockets(after) != devices.sockets(handle.machine):
+        return f"Adapter number {nic.slot + 1}", f": the first {devices.HOTPLUG_PORTS} can come and go"
+    return None
+
+
+def _drive_stays(handle: Handle, after: Machine, drive: Disk | Dvd) -> tuple[str, str] | None:
+    which = "A disk" if isinstance(drive, Disk) else "A DVD drive"
+    bus = BUS_NAMES[drive.bus]
+    if drive.bus != HOT_BUS:
+        return f"{which} on {bus}", f": {bus} has no hot-plug, SCSI has (bus=scsi)"
+    if devices.sockets(after) != devices.sockets(handle.machine):
+        number = drive.slot // devices.SCSI_UNITS
+        return f"The only drive of SCSI controller {number}", ": the controller comes and goes with it"
+    return None
+
+
 async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Plug) -> None:
     """Make `machine` the definition and, if it runs, plug the new device in; all or nothing."""
     before = handle.machine
-    if machine.uefi:
+    if machine.uefi and can_boot(machine, device_id):
         machine = replace(machine, boot=(*machine.boot, device_id))
     handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
     try:
@@ -156,7 +179,7 @@ async def _plug_disk(handle: Handle, disk: Disk) -> None:
         for node in devices.disk_nodes(disk, filename):
             await handle.live.run("blockdev-add", node)
             made.append(node["node-name"])
-        await handle.live.run("device_add", devices.disk(disk))
+        await handle.live.run("device_add", devices.disk(handle.machine, disk))
     except KibanError:
         await _drop_nodes(handle, made)
         raise

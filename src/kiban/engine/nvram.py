@@ -15,9 +15,10 @@ from kiban.adapters.firmware.bootorder import BootDevice, BootEntry
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.firmware.varstore import StoreInfo
 from kiban.adapters.qemu.devices import scsi_address
-from kiban.adapters.qemu.layout import layout, root_port
+from kiban.adapters.qemu.layout import Layout, layout, numbers
 from kiban.engine import netboot
 from kiban.errors import KibanError
+from kiban.model.bootorder import can_boot
 from kiban.model.machine import Disk, Dvd, Machine, Uefi
 
 FILE = "nvram.fd"
@@ -104,10 +105,19 @@ def devices(machine: Machine) -> list[BootDevice]:
     found = []
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
     for drive in drives:
-        controller, target, lun = scsi_address(drive.slot)
-        kind: Literal["disk", "dvd"] = "disk" if isinstance(drive, Disk) else "dvd"
-        port = root_port(where.scsi[controller])
-        found.append(BootDevice(id=drive.id, kind=kind, port=port, target=target, lun=lun))
+        found.append(_drive(drive, where))
     for nic in machine.nics:
-        found.append(BootDevice(id=nic.id, kind="nic", port=root_port(where.synthetic[nic.slot]), mac=nic.mac))
+        if can_boot(machine, nic.id):
+            found.append(BootDevice(id=nic.id, kind="nic", port=numbers(where.synthetic[nic.slot]), mac=nic.mac))
     return found
+
+
+def _drive(drive: Disk | Dvd, where: Layout) -> BootDevice:
+    kind: Literal["disk", "dvd"] = "disk" if isinstance(drive, Disk) else "dvd"
+    if drive.bus == "nvme":
+        return BootDevice(id=drive.id, kind=kind, bus="nvme", port=numbers(where.nvme[drive.slot]))
+    if drive.bus == "usb":
+        port = where.usb_dvds[drive.slot]
+        return BootDevice(id=drive.id, kind=kind, bus="usb", port=numbers(where.usb), usb_port=port)
+    controller, target, lun = scsi_address(drive.slot)
+    return BootDevice(id=drive.id, kind=kind, port=numbers(where.scsi[controller]), target=target, lun=lun)

@@ -30,7 +30,7 @@ from kiban.engine import supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread, whole
-from kiban.errors import Failed, HostLacks, KibanError
+from kiban.errors import Conflict, Failed, HostLacks, KibanError
 
 POLL_SECONDS = 0.05
 UNLIMITED = 1 << 40  # bytes per second; QEMU's default of 128 MiB/s is for networks
@@ -42,6 +42,7 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
         handle.check("save")
         was = handle.state
         _check_space(handle)
+        await check_movable(handle)
         with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
             try:
                 await handle.live.run("stop")
@@ -57,6 +58,19 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
             sync_directory(handle.directory)
         # a guest that was saved must not be resumed any more, whoever loses patience now
         await whole(supervision.end(handle))
+
+
+async def check_movable(handle: Handle) -> None:
+    """Conflict when QEMU has a device whose state it cannot keep, as 7.2 has with NVMe."""
+    reasons = (await handle.live.run("query-migrate")).get("blocked-reasons", [])
+    stuck = [reason.rpartition("/")[2] for reason in reasons if reason.startswith("non-migratable device")]
+    if stuck:
+        disks = [disk.id for disk in handle.machine.disks if disk.bus in stuck]
+        what = f"its NVMe disks ({', '.join(disks)})" if disks else ", ".join(stuck)
+        raise Conflict(
+            f"{handle.name} cannot be saved: this QEMU cannot keep the state of {what}.",
+            f"Shut it down instead: kiban stop {handle.name}",
+        )
 
 
 def _check_space(handle: Handle) -> None:

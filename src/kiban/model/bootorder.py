@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kiban.errors import BadInput, NotFound, NotInGeneration
-from kiban.model.generations import BootClass, Generation, generation
-from kiban.model.machine import Machine, boot_class
+from kiban.model.generations import BUS_NAMES, BootClass, Generation, generation
+from kiban.model.machine import Disk, Dvd, Machine, boot_class
 
 CLASSES: tuple[BootClass, ...] = ("floppy", "dvd", "disk", "nic")
 
@@ -47,23 +47,33 @@ def _check(machine: Machine, gen: Generation, name: str) -> None:
 
 
 def _check_boots(machine: Machine, gen: Generation, name: str) -> None:
-    """Refuse a class whose devices are there, but none where the generation can boot from."""
-    if name == "disk" and machine.disks and all(d.bus != gen.boot_bus for d in machine.disks):
+    """Refuse a device, or a class whose devices are there, where the generation cannot boot from any of them."""
+    if name == "disk" and machine.disks and not any(can_boot(machine, d.id) for d in machine.disks):
+        buses = " or ".join(BUS_NAMES[bus] for bus in gen.boot_buses)
         raise NotInGeneration(
-            f"A generation {gen.number} machine boots from {gen.boot_bus.upper()} only, and {machine.name} has no disk "
-            "there.",
-            f"Put the disk to boot from on {gen.boot_bus.upper()}: bus={gen.boot_bus}.",
+            f"A generation {gen.number} machine boots from {buses} only, and {machine.name} has no disk there.",
+            f"Put the disk to boot from on {buses}: bus={gen.boot_buses[0]}.",
         )
-    if name == "nic" and machine.nics and all(n.kind != gen.pxe_adapter for n in machine.nics):
+    asked = [n.id for n in machine.nics if name in ("nic", n.id)]
+    if asked and not any(can_boot(machine, nic) for nic in asked):
+        which = machine.name if name == "nic" else f"{name} of {machine.name}"
         raise NotInGeneration(
-            f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter, and "
-            f"{machine.name} has none.",
-            f"Give it one: kind={gen.pxe_adapter}.",
+            f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter "
+            f"({gen.pxe_model}), and {which} {'has' if name == 'nic' else 'is'} none.",
+            f"Give it one: kind={gen.pxe_adapter},model={gen.pxe_model}.",
         )
+
+
+def can_boot(machine: Machine, device_id: str) -> bool:
+    """Whether the firmware of the machine's generation can boot from a disk, DVD drive or adapter of it."""
+    gen = generation(machine.generation)
+    drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
+    adapters = [nic.id for nic in machine.nics if nic.model == gen.pxe_model]
+    return device_id in [*adapters, *(drive.id for drive in drives if drive.bus in gen.boot_buses)]
 
 
 def _devices(machine: Machine, name: str, wanted: Sequence[str]) -> list[str]:
     if name not in CLASSES:
         return [name]
     # a device that is named by itself keeps the place it was given
-    return [d for d in machine.device_ids() if boot_class(d) == name and d not in wanted]
+    return [d for d in machine.device_ids() if boot_class(d) == name and d not in wanted and can_boot(machine, d)]

@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from kiban.errors import BadInput
 from kiban.model import contract
-from kiban.model.generations import Generation, generation
+from kiban.model.generations import BUS_NAMES, Generation, generation
 from kiban.model.machine import Disk, Dvd, Machine, Nic
 
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,80}")
@@ -82,6 +82,8 @@ def _devices(machine: Machine) -> Iterator[str]:
 def _drives(machine: Machine, gen: Generation) -> Iterator[str]:
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
     for drive in drives:
+        if drive.bus not in (gen.disk_buses if isinstance(drive, Disk) else gen.dvd_buses):
+            yield f"{drive.id} is on {BUS_NAMES[drive.bus]}, where a generation {gen.number} machine does not have it"
         if drive.slot not in range(contract.slots(gen, drive.bus)):
             yield f"{drive.id} is on a slot of {drive.bus} that a generation {gen.number} machine does not have"
     yield from _twice([(drive.bus, drive.slot) for drive in drives], "drives", "slot")
@@ -99,6 +101,8 @@ def _adapters(machine: Machine, gen: Generation) -> Iterator[str]:
         limit = gen.legacy_adapters if nic.kind == "legacy" else gen.synthetic_adapters
         if nic.slot not in range(limit):
             yield f"{nic.id} is on a slot that a generation {gen.number} machine does not have"
+        if nic.model not in (("tulip",) if nic.kind == "legacy" else gen.synthetic_models):
+            yield f"{nic.id} is an adapter that a generation {gen.number} machine does not have"
         if not contract.MAC.fullmatch(nic.mac):
             yield f"{nic.id} has no proper address"
     yield from _twice([(nic.kind, nic.slot) for nic in machine.nics], "adapters", "slot")

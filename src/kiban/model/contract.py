@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from kiban.errors import BadInput, Conflict, NotFound, NotInGeneration
 from kiban.model import bootorder
-from kiban.model.generations import Bus, Generation, Video, generation
+from kiban.model.generations import BUS_NAMES, AdapterKind, AdapterModel, Bus, Generation, Video, generation
 from kiban.model.machine import (
     VERSION,
     Board,
@@ -28,7 +28,7 @@ from kiban.model.machine import (
     Nic,
     Uefi,
 )
-from kiban.model.requests import ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, MachineRequest, NetBootRequest, NicRequest
 from kiban.model.units import format_size
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -87,8 +87,8 @@ def make(request: MachineRequest, board: Board, fresh: Fresh) -> Machine:
     )
     for disk in request.disks:
         machine = add_disk(machine, disk)
-    for medium in request.dvds:
-        machine = add_dvd(machine, medium)
+    for dvd in request.dvds:
+        machine = add_dvd(machine, dvd)
     adapters = (NicRequest(),) if request.nics is None else request.nics
     for adapter in adapters:
         machine = add_nic(machine, adapter, fresh, wants_boot="nic" in request.boot)
@@ -211,7 +211,8 @@ def _next_id(prefix: str, taken: list[str]) -> str:
 
 def slots(gen: Generation, bus: Bus) -> int:
     """How many drives a machine of a generation can have on a bus."""
-    return gen.ide_slots if bus == "ide" else gen.scsi_controllers * gen.scsi_units
+    scsi = gen.scsi_controllers * gen.scsi_units
+    return {"ide": gen.ide_slots, "scsi": scsi, "nvme": gen.nvme_slots, "usb": gen.usb_slots}[bus]
 
 
 def _free_slot(machine: Machine, gen: Generation, bus: Bus) -> int:
@@ -221,16 +222,22 @@ def _free_slot(machine: Machine, gen: Generation, bus: Bus) -> int:
     if free:
         return min(free)
     raise Conflict(
-        f"The {bus.upper()} controllers of {machine.name} are full.",
-        "Put it on SCSI: bus=scsi." if bus == "ide" else "Remove a disk or DVD drive first.",
+        f"The {BUS_NAMES[bus]} {'ports' if bus == 'usb' else 'controllers'} of {machine.name} are full.",
+        "Remove a disk or DVD drive first." if bus == "scsi" else "Put it on SCSI: bus=scsi.",
     )
 
 
-def check_bus(gen: Generation, bus: Bus | None, what: str) -> Bus:
-    """The bus of a drive: the generation's boot bus unless said otherwise."""
-    if bus == "ide" and not gen.ide_slots:
-        raise NotInGeneration(f"A generation 2 machine has no IDE: {what} goes on SCSI.", "Leave out bus=ide.")
-    return bus or gen.boot_bus
+def check_bus(gen: Generation, bus: Bus | None, buses: tuple[Bus, ...], what: str) -> Bus:
+    """The bus of a drive: the first of `buses`, those that such a drive may be on, unless said otherwise."""
+    if bus is None or bus in buses:
+        return bus or buses[0]
+    allowed = " or ".join(BUS_NAMES[one] for one in buses)
+    sentence = (
+        f"In a generation {gen.number} machine {what} goes on {allowed}, not on {BUS_NAMES[bus]}."
+        if slots(gen, bus)
+        else f"A generation {gen.number} machine has no {BUS_NAMES[bus]}: {what} goes on {allowed}."
+    )
+    raise NotInGeneration(sentence, f"Leave out bus={bus}.")
 
 
 def add_disk(machine: Machine, request: DiskRequest) -> Machine:
@@ -243,7 +250,7 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
             f"The format of {request.path} is not named, and Kiban does not guess: a guest could fake it.",
             f"Say --disk {request.path},format=qcow2 (or vhdx, vhd, raw).",
         )
-    bus = check_bus(gen, request.bus, "a disk")
+    bus = check_bus(gen, request.bus, gen.disk_buses, "a disk")
     name = _next_id("disk", [d.id for d in machine.disks])
     form = request.format or "qcow2"
     owned = request.path is None or request.copy
@@ -258,15 +265,15 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
     return replace(machine, disks=(*machine.disks, disk))
 
 
-def add_dvd(machine: Machine, medium: str) -> Machine:
-    """`machine` with one more DVD drive; `medium` is the path of an ISO, or empty."""
+def add_dvd(machine: Machine, request: DvdRequest) -> Machine:
+    """`machine` with one more DVD drive."""
     gen = generation(machine.generation)
-    bus = gen.boot_bus
+    bus = check_bus(gen, request.bus, gen.dvd_buses, "a DVD drive")
     dvd = Dvd(
         id=_next_id("dvd", [d.id for d in machine.dvds]),
         bus=bus,
         slot=_free_slot(machine, gen, bus),
-        medium=medium,
+        medium=request.iso,
     )
     return replace(machine, dvds=(*machine.dvds, dvd))
 
@@ -286,6 +293,13 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
             f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter.",
             f"Say kind={gen.pxe_adapter}.",
         )
+    model = _model(gen, kind, request.model)
+    if request.boot and model != gen.pxe_model:
+        raise NotInGeneration(
+            f"The firmware has no driver for {model}: a generation {gen.number} machine boots from the network only "
+            f"with {gen.pxe_model}.",
+            f"Leave out model={model}.",
+        )
     limit = gen.legacy_adapters if kind == "legacy" else gen.synthetic_adapters
     taken = {n.slot for n in machine.nics if n.kind == kind}
     if len(taken) >= limit:
@@ -297,7 +311,7 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
     nic = Nic(
         id=_next_id("nic", [n.id for n in machine.nics]),
         kind=kind,
-        model="tulip" if kind == "legacy" else "virtio",
+        model=model,
         slot=min(set(range(limit)) - taken),
         mac=_mac(machine, request.mac, fresh),
         network=request.network,
@@ -305,6 +319,16 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
         boot=_net_boot(gen, request.boot, fresh),
     )
     return replace(machine, nics=(*machine.nics, nic))
+
+
+def _model(gen: Generation, kind: AdapterKind, wanted: AdapterModel | None) -> AdapterModel:
+    models: tuple[AdapterModel, ...] = ("tulip",) if kind == "legacy" else gen.synthetic_models
+    if wanted is not None and wanted not in models:
+        raise NotInGeneration(
+            f"A {kind} adapter of a generation {gen.number} machine is {' or '.join(models)}, not {wanted}.",
+            f"Leave out model={wanted}.",
+        )
+    return wanted or models[0]
 
 
 def _mac(machine: Machine, wanted: str | None, fresh: Fresh) -> str:

@@ -18,8 +18,9 @@ GIB = 1024**3
 TIB = 1024**4
 
 Number = Literal[1, 2]
-Bus = Literal["ide", "scsi"]
+Bus = Literal["ide", "scsi", "nvme", "usb"]
 AdapterKind = Literal["synthetic", "legacy"]
+AdapterModel = Literal["virtio", "tulip", "e1000e"]
 BootClass = Literal["floppy", "dvd", "disk", "nic"]
 PxeProtocol = Literal["ipv4", "ipv6"]
 Video = Literal["std", "cirrus", "synthetic"]
@@ -44,8 +45,12 @@ class Generation:
     ide_slots: int
     scsi_controllers: int
     scsi_units: int  # on each controller
+    nvme_slots: int
+    usb_slots: int  # beside keyboard and mouse
     floppy_drives: int
-    boot_bus: Bus
+    disk_buses: tuple[Bus, ...]  # the first is the default, as for DVD drives
+    dvd_buses: tuple[Bus, ...]
+    boot_buses: tuple[Bus, ...]
     # people
     keyboard_and_mouse: Literal["ps2", "usb"]
     video: tuple[Video, ...]  # the first is the default
@@ -53,8 +58,10 @@ class Generation:
     com_ports_built_in: bool
     # network
     synthetic_adapters: int
+    synthetic_models: tuple[AdapterModel, ...]  # the first is the default
     legacy_adapters: int
     pxe_adapter: AdapterKind
+    pxe_model: AdapterModel
     pxe_protocols: tuple[PxeProtocol, ...]
     http_boot: bool
     # boot
@@ -77,15 +84,21 @@ GEN1 = Generation(
     ide_slots=4,
     scsi_controllers=4,
     scsi_units=64,
+    nvme_slots=0,
+    usb_slots=0,
     floppy_drives=1,
-    boot_bus="ide",
+    disk_buses=("ide", "scsi"),
+    dvd_buses=("ide",),
+    boot_buses=("ide",),
     keyboard_and_mouse="ps2",
     video=("std", "cirrus"),
     com_ports=2,
     com_ports_built_in=True,
     synthetic_adapters=8,
+    synthetic_models=("virtio",),
     legacy_adapters=4,
     pxe_adapter="legacy",
+    pxe_model="tulip",
     pxe_protocols=("ipv4",),
     http_boot=False,
     boot_order="by-class",
@@ -107,15 +120,21 @@ GEN2 = Generation(
     ide_slots=0,
     scsi_controllers=4,
     scsi_units=64,
+    nvme_slots=8,
+    usb_slots=2,
     floppy_drives=0,
-    boot_bus="scsi",
+    disk_buses=("scsi", "nvme"),
+    dvd_buses=("scsi", "usb"),
+    boot_buses=("scsi", "nvme", "usb"),
     keyboard_and_mouse="usb",
     video=("synthetic",),
     com_ports=2,
     com_ports_built_in=False,
     synthetic_adapters=8,
+    synthetic_models=("virtio", "e1000e"),
     legacy_adapters=0,
     pxe_adapter="synthetic",
+    pxe_model="virtio",
     pxe_protocols=("ipv4", "ipv6"),
     http_boot=True,
     boot_order="by-device",
@@ -124,6 +143,7 @@ GEN2 = Generation(
 )
 
 GENERATIONS: dict[int, Generation] = {1: GEN1, 2: GEN2}
+BUS_NAMES: dict[str, str] = {"ide": "IDE", "scsi": "SCSI", "nvme": "NVMe", "usb": "USB"}
 
 
 def generation(number: int) -> Generation:

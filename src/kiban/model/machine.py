@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kiban.model.generations import AdapterKind, BootClass, Bus, Number, PxeProtocol, Video
+from kiban.model.generations import AdapterKind, AdapterModel, BootClass, Bus, Number, PxeProtocol, Video
 
 DiskFormat = Literal["qcow2", "vhdx", "vhd", "raw"]
 ComKind = Literal["none", "socket", "file"]
@@ -53,7 +53,7 @@ class Disk:
     path: str  # absolute, or relative to the machine's directory
     format: DiskFormat
     bus: Bus
-    slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: 64 on each controller
+    slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: 64 on each controller; NVMe: a controller for each
     owned: bool  # made by Kiban for this machine, and removed with it
 
 
@@ -101,7 +101,7 @@ class Nic:
 
     id: str
     kind: AdapterKind
-    model: Literal["virtio", "tulip", "e1000e"]
+    model: AdapterModel
     slot: int
     mac: str
     network: Literal["nat", "none"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
+from kiban.model.generations import AdapterKind, AdapterModel, Bus, PxeProtocol, Video
 from kiban.model.machine import ComKind, DiskFormat, Forward
 
 
@@ -20,8 +20,16 @@ class DiskRequest:
     size: int | None = None
     path: str | None = None
     format: DiskFormat | None = None  # qcow2 for a new disk; must be said for an existing one
-    bus: Bus | None = None  # the generation's boot bus when not said
+    bus: Bus | None = None  # the generation's first when not said
     copy: bool = False  # take a private copy of an existing image into the machine's directory
+
+
+@dataclass(frozen=True, kw_only=True)
+class DvdRequest:
+    """A DVD drive, with an ISO in it (`iso`, a path) or empty."""
+
+    iso: str = ""
+    bus: Bus | None = None  # the generation's first when not said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +47,7 @@ class NicRequest:
 
     network: Literal["nat", "none"] = "nat"
     kind: AdapterKind | None = None  # legacy when generation 1 is to boot from it, else synthetic
+    model: AdapterModel | None = None  # the first that its kind has when not said
     mac: str | None = None
     forwards: tuple[Forward, ...] = ()
     boot: NetBootRequest | None = None
@@ -62,7 +71,7 @@ class MachineRequest:
     cpus: int | None = None
     memory: int | None = None
     disks: tuple[DiskRequest, ...] = ()
-    dvds: tuple[str, ...] = ()  # paths of ISOs; "" is a drive without a medium
+    dvds: tuple[DvdRequest, ...] = ()
     floppy: str | None = None  # path of an image; None when not asked for
     nics: tuple[NicRequest, ...] | None = None  # None: one NAT adapter
     boot: tuple[str, ...] = ()  # classes (disk, dvd, nic, floppy), or on generation 2 also device ids

@@ -18,7 +18,7 @@ class Disk(Sent):
     format: str
     bus: str
     slot: int
-    """On IDE 0-3; on SCSI controller * 64 + unit."""
+    """On IDE 0-3; on SCSI controller * 64 + unit; on NVMe 0-7."""
 
 
 class Dvd(Sent):

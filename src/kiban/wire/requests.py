@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from kiban.model.generations import AdapterKind, Bus, PxeProtocol, Video
+from kiban.model.generations import AdapterKind, AdapterModel, Bus, PxeProtocol, Video
 from kiban.model.machine import ComKind, DiskFormat, Protocol
 from kiban.wire.base import (
     LINE,
@@ -46,7 +46,7 @@ class NewDisk(Wire):
     format: DiskFormat | None = None
     """Format of the image; qcow2 for a new disk."""
     bus: Bus | None = None
-    """The bus that the generation boots from when left out."""
+    """What the guest has a driver for, or the generation's first, when left out."""
     copy_: Annotated[bool, Field(strict=True, alias="copy")] = False
     """Copy an existing image into the machine instead of using it where it is."""
 
@@ -75,6 +75,8 @@ class NewNic(Wire):
     network: Literal["nat", "none"] = "nat"
     kind: AdapterKind | None = None
     """Synthetic, or legacy where generation 1 is to boot from it, when left out."""
+    model: AdapterModel | None = None
+    """What the guest has a driver for, or virtio, when left out; e1000e on generation 2 only."""
     mac: (
         Annotated[str, Field(pattern=r"^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$", examples=["52:54:00:12:34:56"])] | None
     ) = None
@@ -95,6 +97,8 @@ class NewDvd(Wire):
     """A DVD drive."""
 
     iso: MediumPath = ""
+    bus: Bus | None = None
+    """What the guest has a driver for, or the generation's first, when left out."""
 
 
 class Medium(Wire):
@@ -112,8 +116,8 @@ class NewMachine(Wire):
     cpus: Cpus | None = None
     memory: Memory | None = None
     disks: Annotated[tuple[NewDisk, ...], Field(max_length=260)] = ()
-    dvds: Annotated[tuple[MediumPath, ...], Field(max_length=260)] = ()
-    """ISO images, each in a drive of its own; "" is an empty drive."""
+    dvds: Annotated[tuple[MediumPath | NewDvd, ...], Field(max_length=260)] = ()
+    """DVD drives; the path of an ISO is short for a drive with it, and "" for an empty one."""
     floppy: MediumPath | None = None
     nics: Annotated[tuple[NewNic, ...], Field(max_length=12)] | None = None
     """One NAT adapter when left out."""

@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from kiban.model.machine import Forward
-from kiban.model.requests import Changes, ComRequest, DiskRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.requests import (
+    Changes,
+    ComRequest,
+    DiskRequest,
+    DvdRequest,
+    MachineRequest,
+    NetBootRequest,
+    NicRequest,
+)
 from kiban.wire import answers, requests
 
 
@@ -16,12 +24,18 @@ def disk_request(disk: requests.NewDisk) -> DiskRequest:
     return DiskRequest(size=disk.size, path=disk.path, format=disk.format, bus=disk.bus, copy=disk.copy_)
 
 
+def dvd_request(dvd: requests.NewDvd | str) -> DvdRequest:
+    """A DVD drive that is asked for; a path is short for a drive with that ISO."""
+    return DvdRequest(iso=dvd) if isinstance(dvd, str) else DvdRequest(iso=dvd.iso, bus=dvd.bus)
+
+
 def nic_request(nic: requests.NewNic) -> NicRequest:
     """An adapter that is asked for; its MAC in lower case, as the model has it."""
     boot = nic.boot
     return NicRequest(
         network=nic.network,
         kind=nic.kind,
+        model=nic.model,
         mac=nic.mac and nic.mac.lower(),
         forwards=tuple(_forward(forward) for forward in nic.forwards),
         boot=None if boot is None else NetBootRequest(folder=boot.folder, file=boot.file, protocol=boot.protocol),
@@ -39,7 +53,7 @@ def machine_request(new: requests.NewMachine) -> MachineRequest:
     return MachineRequest(
         **plain,
         disks=tuple(disk_request(disk) for disk in new.disks),
-        dvds=new.dvds,
+        dvds=tuple(dvd_request(dvd) for dvd in new.dvds),
         nics=None if new.nics is None else tuple(nic_request(nic) for nic in new.nics),
         boot=new.boot,
         coms=tuple(com_request(com) for com in new.coms),

@@ -41,13 +41,18 @@ _PAUSE = "Pause after boot failure"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BootDevice:
-    """A device that can be booted from; `port` is the (device, function) of the root port it sits behind."""
+    """A device that can be booted from.
+
+    `port` is the (device, function) of the root port it sits behind; on NVMe its own, on USB the controller's.
+    """
 
     id: str
     kind: Literal["disk", "dvd", "nic"]
     port: tuple[int, int]
+    bus: Literal["scsi", "nvme", "usb"] = "scsi"  # of a disk or DVD drive
     target: int = 0
     lun: int = 0
+    usb_port: int = 0  # from 1
     mac: str = ""
 
     def path(self) -> bytes:
@@ -57,6 +62,10 @@ class BootDevice:
             if not _MAC.fullmatch(self.mac):
                 raise BadInput(f"{self.mac!r} is not a MAC address.", "write six pairs of hex digits with colons")
             return base + loadoption.mac(self.mac)
+        if self.bus == "nvme":
+            return loadoption.on_root(*self.port) + loadoption.nvme()
+        if self.bus == "usb":
+            return loadoption.on_root(*self.port) + loadoption.usb(self.usb_port)
         if not (0 <= self.target <= MAX_TARGET and 0 <= self.lun <= MAX_LUN):
             raise BadInput(
                 f"The firmware cannot boot from SCSI target {self.target}, unit {self.lun}.",
@@ -118,7 +127,7 @@ def write_order(
     if pause_after_failure:
         wanted.append(_add(nvram, LoadOption(_PAUSE, _MENU)))
     _set_order(nvram, wanted + tools)
-    _connect(nvram, [device.path() for device in devices if device.kind != "nic"])
+    _connect(nvram, [device.path() for device in devices if device.kind != "nic" and device.bus == "scsi"])
     nvram.save(store)
 
 

@@ -28,7 +28,10 @@ _PCI_ROOT = bytes.fromhex("02010c00d041030a00000000")  # ACPI node, PNP0A03, UID
 _MEDIA = 0x04
 _MESSAGING = 0x03
 _SCSI = (_MESSAGING, 2)
+_USB = (_MESSAGING, 5)
 _MAC = (_MESSAGING, 11)
+_NVME = (_MESSAGING, 23)
+_DEVICES = frozenset({_SCSI, _USB, _MAC, _NVME})
 _HARD_DRIVE = bytes((_MEDIA, 1))
 _HARD_DRIVE_SIZE = 42  # number, start, size, signature, kind of table, kind of signature
 _FILE = bytes((_MEDIA, 4))
@@ -118,14 +121,29 @@ def node(kind: int, subtype: int, data: bytes) -> bytes:
     return struct.pack("<BBH", kind, subtype, len(data) + 4) + data
 
 
+def on_root(device: int, function: int) -> bytes:
+    """The path of what sits on the first root bus itself."""
+    return _PCI_ROOT + node(1, 1, bytes((function, device)))
+
+
 def pci(device: int, function: int) -> bytes:
     """The path of what sits behind the root port at `device.function` of the first root bus."""
-    return _PCI_ROOT + node(1, 1, bytes((function, device))) + node(1, 1, bytes((0, 0)))
+    return on_root(device, function) + node(1, 1, bytes((0, 0)))
 
 
 def scsi(target: int, lun: int) -> bytes:
     """A SCSI unit on its controller."""
     return node(3, 2, struct.pack("<HH", target, lun))
+
+
+def nvme() -> bytes:
+    """The one namespace of an NVMe controller of QEMU's, which has no EUI-64."""
+    return node(3, 23, struct.pack("<IQ", 1, 0))
+
+
+def usb(port: int) -> bytes:
+    """A USB device with one interface, on a port of its controller; USB counts ports from 1, UEFI from 0."""
+    return node(3, 5, bytes((port - 1, 0)))
 
 
 def mac(address: str) -> bytes:
@@ -176,7 +194,7 @@ def file_on_partition(path: bytes) -> tuple[str, str]:
 
 
 def split_device(path: bytes) -> tuple[bytes, bool]:
-    """The path of the SCSI unit or network adapter an entry is on, and whether the entry means all of it.
+    """The path of the disk, DVD drive or network adapter an entry is on, and whether the entry means all of it.
 
     An entry of the guest goes on to a partition and a file, so it does not mean the whole device. The path is empty for
     an entry that names neither, such as one that gives only a partition's identifier.
@@ -184,7 +202,7 @@ def split_device(path: bytes) -> tuple[bytes, bool]:
     parts = nodes(path)
     if not path.startswith(_PCI_ROOT):
         return b"", False
-    at = next((i for i, part in enumerate(parts) if (part[0], part[1]) in {_SCSI, _MAC}), None)
+    at = next((i for i, part in enumerate(parts) if (part[0], part[1]) in _DEVICES), None)
     if at is None:
         return b"", False
     rest = parts[at + 1 :]

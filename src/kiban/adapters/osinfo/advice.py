@@ -7,24 +7,19 @@ Refused is only what is known not to work; what nobody can know is allowed. The 
 
 from __future__ import annotations
 
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
 
 from kiban.adapters.osinfo.profiles import GuestProfile
 from kiban.adapters.osinfo.recognise import Recognised
+from kiban.model.generations import AdapterModel, Bus
 from kiban.model.units import GiB, MiB
 
 _BITS_32 = frozenset({"i386", "i486", "i586", "i686"})
 _X86 = _BITS_32 | {"x86_64"}
 _NO_UEFI = frozenset({"msdos", "win16", "win9x", "netware"})
 _NO_UEFI_DISTROS = frozenset({"freedos"})
-_WITHOUT_SAS = frozenset({"win11", "win2k22", "win2k25"})  # not known to have lsi_sas any more
 _OLD = date(2006, 1, 1)  # systems that were content with what a PC of their time had, and may not like more
-
-# which of QEMU's disk controllers Debian 12's OVMF boots from, found by booting: edk2 has drivers for mptsas1068 and
-# pvscsi too, but Debian leaves them out, and edk2's default by now is the same (OvmfOptHwDefines.dsc.inc)
-OVMF_BOOTS = frozenset({"virtio-scsi-pci", "nvme", "usb-bot"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,23 +36,20 @@ class Defaults:
     """What a machine for a guest has to begin with.
 
     Attributes:
-        cpus, memory, disk: count, bytes, bytes.
-        disk_controller: QEMU's device that the boot disk sits on.
-        dvd_controller: QEMU's device that the DVD sits on.
-        nic: QEMU's network device.
-        driver_dvd: the guest has no driver of its own for the disk controller and needs the virtio-win DVD to install.
-        hyperv: Hyper-V enlightenments make it faster on KVM.
+        cpus, memory: count, bytes.
+        disk_bus, dvd_bus, nic: what its drives sit on, and its network adapter.
+        virtio: it has drivers of its own for SCSI, which is virtio's, and for the virtio adapter.
+        hyperv: it is a Windows that Hyper-V's enlightenments make faster on KVM.
         tpm: it will not install without a TPM 2.0.
         secure_boot_template: Hyper-V's name of the template its loader is signed for; "" where it has no signed one.
     """
 
     cpus: int
     memory: int
-    disk: int
-    disk_controller: str
-    dvd_controller: str
-    nic: str
-    driver_dvd: bool
+    disk_bus: Bus
+    dvd_bus: Bus
+    nic: AdapterModel
+    virtio: bool
     hyperv: bool
     tpm: bool
     secure_boot_template: str
@@ -115,69 +107,53 @@ def _nt(profile: GuestProfile) -> tuple[int, int]:
     return (int(major), int(minor or 0)) if major.isdecimal() and (minor or "0").isdecimal() else (0, 0)
 
 
-def defaults(profile: GuestProfile, generation: int, firmware_boots: AbstractSet[str] = OVMF_BOOTS) -> Defaults:
-    """What a new machine of that generation should have for that guest.
-
-    `firmware_boots` are QEMU's disk controllers that the UEFI firmware has a driver for; it decides nothing on
-    generation 1, which boots from IDE.
-    """
+def defaults(profile: GuestProfile, generation: int) -> Defaults:
+    """What a new machine of that generation should have for that guest."""
     windows = profile.family == "winnt"
-    disk = "ide"
-    if generation == 2:
-        boots = (c for c in _inbox_controllers(profile) if c in firmware_boots)
-        disk = next(boots, "virtio-scsi-pci")
-    memory, room = _least(profile)
+    virtio = not windows and (generation == 2 or "virtio-net" in profile.devices)
     return Defaults(
         cpus=max(profile.recommended.cpus or 0, profile.minimum.cpus or 0, 1),
-        memory=max(profile.recommended.memory or 0, profile.minimum.memory or 0, memory),
-        disk=max(profile.recommended.disk or 0, profile.minimum.disk or 0, room),
-        disk_controller=disk,
-        dvd_controller=_dvd_controller(disk, windows),
-        nic=_nic(profile, generation),
-        driver_dvd=windows and disk == "virtio-scsi-pci",
+        memory=max(profile.recommended.memory or 0, profile.minimum.memory or 0, _least_memory(profile)),
+        disk_bus=_disk_bus(profile) if generation == 2 else "ide",
+        # setup of Windows must see its own DVD before it can load a driver from another
+        dvd_bus=("usb" if windows else "scsi") if generation == 2 else "ide",
+        nic=_nic(profile, generation, virtio=virtio),
+        virtio=virtio,
         hyperv=windows and _nt(profile) >= (6, 0),
         tpm=generation == 2 and profile.short_id == "win11",
         secure_boot_template=_template(profile) if generation == 2 else "",
     )
 
 
-def _inbox_controllers(profile: GuestProfile) -> tuple[str, ...]:
-    """Disk controllers that the guest drives by itself, best first.
+def _disk_bus(profile: GuestProfile) -> Bus:
+    """NVMe for a Windows that has a driver for it: stornvme, since 8.1 and Server 2012 R2.
 
-    For Windows: mptsas1068, VMware's default for Server 2008 to 2019, by lsi_sas; NVMe by stornvme, since 8.1 and
-    2012 R2. pvscsi is left out: its driver came with Server 2022, whose ISO has the same label as 2016's.
+    Of QEMU's SCSI controllers some have one too (mptsas1068, pvscsi), but Debian's OVMF has none for those, and edk2's
+    default by now is the same (OvmfOptHwDefines.dsc.inc): found by trying to boot from each.
     """
-    if profile.family != "winnt":
-        return ("virtio-scsi-pci",)
-    sas = () if profile.short_id in _WITHOUT_SAS else ("mptsas1068",)
-    nvme = ("nvme",) if _nt(profile) >= (6, 3) and profile.short_id != "win2k12" else ()  # osinfo-db calls 2012 6.3
-    return sas + nvme
+    nvme = _nt(profile) >= (6, 3) and profile.short_id != "win2k12"  # osinfo-db calls 2012 6.3
+    return "nvme" if profile.family == "winnt" and nvme else "scsi"
 
 
-def _dvd_controller(disk: str, windows: bool) -> str:
-    """Where the disk is, but setup of Windows must see its own DVD before it can load a driver from another."""
-    return "usb-bot" if windows and disk in {"virtio-scsi-pci", "nvme"} else disk
+def _nic(profile: GuestProfile, generation: int, *, virtio: bool) -> AdapterModel:
+    """The one the guest has a driver for. No Windows ever had virtio's; from 7 on it has e1000e's (82574L).
 
-
-def _nic(profile: GuestProfile, generation: int) -> str:
-    """The one the guest has a driver for: Windows from 7 on has one for e1000e (82574L), none ever had virtio's."""
-    if profile.family != "winnt" and (generation == 2 or "virtio-net" in profile.devices):
-        return "virtio-net-pci"
-    return "e1000e" if generation == 2 or "e1000e" in profile.devices else "tulip"
+    The 21143's went out with Vista: on generation 1 such a Windows has a driver for neither.
+    """
+    if virtio:
+        return "virtio"
+    if generation == 2:
+        return "e1000e"
+    return "virtio" if profile.family == "winnt" and _nt(profile) >= (6, 0) else "tulip"
 
 
 def _template(profile: GuestProfile) -> str:
     return {"winnt": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}.get(profile.family, "")
 
 
-def _least(profile: GuestProfile) -> tuple[int, int]:
-    """Memory and disk below which a default makes no sense, since osinfo-db has the vendors' bare minimums or nothing.
-
-    A disk grows as it is filled, so a generous one costs nothing.
-    """
+def _least_memory(profile: GuestProfile) -> int:
+    """Memory below which a default makes no sense, since osinfo-db has the vendors' bare minimums or nothing."""
     old = profile.released is not None and profile.released < _OLD
     if old or profile.family in _NO_UEFI or profile.distro in _NO_UEFI_DISTROS:
-        return 64 * MiB, 2 * GiB
-    if profile.family == "winnt":
-        return 2 * GiB, 64 * GiB
-    return GiB, 20 * GiB
+        return 64 * MiB
+    return 2 * GiB if profile.family == "winnt" else GiB

@@ -160,8 +160,8 @@ def _fixed_devices(machine: Machine) -> Iterator[Props]:
         yield devices.pci({"driver": "qemu-xhci", "id": "usb"}, machine, where.usb)
         yield {"driver": "usb-kbd", "id": "keyboard", "bus": "usb.0"}
         yield {"driver": "usb-tablet", "id": "tablet", "bus": "usb.0"}
-    yield from devices.ports(machine, where)
-    yield from devices.scsi_controllers(machine, where)
+    yield from devices.sockets(machine)
+    yield from devices.usb_bridges(machine)
 
 
 def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
@@ -170,7 +170,7 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
         filename = line.file(runtime.directory / disk.path, "rw")
         for node in devices.disk_nodes(disk, filename):
             line.add("-blockdev", node)
-        line.add("-device", devices.disk(disk) | order.get(disk.id, {}))
+        line.add("-device", devices.disk(machine, disk) | order.get(disk.id, {}))
     for dvd in machine.dvds:
         if dvd.medium:
             line.add("-blockdev", devices.dvd_node(dvd.id, line.file(Path(dvd.medium), "ro")))

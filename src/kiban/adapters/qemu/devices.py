@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kiban.adapters.qemu.layout import Layout, layout, root_port
+from kiban.adapters.qemu.layout import Layout, layout, numbers
+from kiban.model.generations import Bus
 from kiban.model.machine import Disk, DiskFormat, Dvd, Floppy, Machine, Nic, boot_class
 
 Props = dict[str, Any]
@@ -33,14 +34,6 @@ def video(machine: Machine, where: Layout) -> Props:
     return pci({"driver": driver, "id": "video"}, machine, where.video)
 
 
-def hot_pluggable(machine: Machine, nic: Nic) -> bool:
-    """Whether an adapter may come or go while the guest runs.
-
-    A port that is there for its adapter only must not lose it: a saved memory would be restored without the port.
-    """
-    return nic.kind == "synthetic" and (machine.generation == 1 or nic.slot < HOTPLUG_PORTS)
-
-
 def controllers_in_use(machine: Machine) -> list[int]:
     """SCSI controllers with something on them; generation 2 always has the first."""
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
@@ -62,8 +55,18 @@ def ports(machine: Machine, where: Layout) -> Iterator[Props]:
             yield _port(f"port-nic{number}", address)
 
 
+def sockets(machine: Machine) -> list[Props]:
+    """What SCSI drives and adapters are plugged into: root ports and SCSI controllers.
+
+    Whatever comes or goes while the guest runs must leave these as they are: a saved memory is restored into a QEMU
+    that is made from the definition as it then is, and which must have what the QEMU had that saved it.
+    """
+    where = layout(machine.generation, machine.board.layout)
+    return [*ports(machine, where), *scsi_controllers(machine, where)]
+
+
 def _port(name: str, address: str) -> Props:
-    device, function = root_port(address)
+    device, function = numbers(address)
     return {
         "driver": "pcie-root-port",
         "id": name,
@@ -90,7 +93,7 @@ def scsi_address(slot: int) -> tuple[int, int, int]:
     return controller, number % SCSI_TARGETS, number // SCSI_TARGETS
 
 
-def _place(bus: str, slot: int) -> Props:
+def _place(bus: Bus, slot: int) -> Props:
     if bus == "ide":
         return {"bus": f"ide.{slot // 2}", "unit": slot % 2}
     controller, target, unit = scsi_address(slot)
@@ -143,11 +146,13 @@ def disk_nodes(disk: Disk, filename: str) -> list[Props]:
     return [below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else [below]
 
 
-def disk(disk: Disk) -> Props:
-    """A hard disk on its controller."""
-    driver = "ide-hd" if disk.bus == "ide" else "scsi-hd"
-    place = _place(disk.bus, disk.slot)
-    return {"driver": driver, "id": disk.id, "drive": node(disk), "serial": disk.id, **place}
+def disk(machine: Machine, disk: Disk) -> Props:
+    """A hard disk on its controller; on NVMe it is its own."""
+    props = {"id": disk.id, "drive": node(disk), "serial": disk.id}
+    if disk.bus == "nvme":
+        where = layout(machine.generation, machine.board.layout)
+        return pci({"driver": "nvme", **props}, machine, where.nvme[disk.slot])
+    return {"driver": "ide-hd" if disk.bus == "ide" else "scsi-hd", **props, **_place(disk.bus, disk.slot)}
 
 
 def dvd_node(device_id: str, filename: str) -> Props:
@@ -161,10 +166,19 @@ def dvd_node(device_id: str, filename: str) -> Props:
 
 
 def dvd(dvd: Dvd) -> Props:
-    """A DVD drive on its controller, with its ISO if there is one in it."""
+    """A DVD drive on its controller, with its ISO if there is one in it. One on USB wants its bridge first."""
     driver = "ide-cd" if dvd.bus == "ide" else "scsi-cd"
-    props = {"driver": driver, "id": dvd.id, **_place(dvd.bus, dvd.slot)}
+    place = {"bus": f"{dvd.id}-usb.0", "lun": 0} if dvd.bus == "usb" else _place(dvd.bus, dvd.slot)
+    props = {"driver": driver, "id": dvd.id, **place}
     return {**props, "drive": f"{dvd.id}-node"} if dvd.medium else props
+
+
+def usb_bridges(machine: Machine) -> Iterator[Props]:
+    """From USB to SCSI, for each DVD drive on USB: its drive is the SCSI unit behind it."""
+    where = layout(machine.generation, machine.board.layout)
+    for dvd in machine.dvds:
+        if dvd.bus == "usb":
+            yield {"driver": "usb-bot", "id": f"{dvd.id}-usb", "bus": "usb.0", "port": str(where.usb_dvds[dvd.slot])}
 
 
 def floppy_node(filename: str) -> Props:

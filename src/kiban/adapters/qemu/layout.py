@@ -3,7 +3,8 @@
 
 A layout is frozen once released: machines name theirs by number, so a guest sees the same addresses for life. To change
 one, add the next number. Addresses are `device.function` on the root bus; a generation 2 SCSI controller or network
-adapter sits alone behind the PCI Express root port at that address, which is what lets an adapter be hot-plugged.
+adapter sits alone behind the PCI Express root port at that address, which is what lets an adapter be hot-plugged. An
+NVMe disk sits at its address itself: it is not hot-plugged, and a root port costs time at each start.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ class Layout:
     rng: str
     serial: str
     usb: str
+    nvme: tuple[str, ...]
+    usb_dvds: tuple[int, ...]  # ports of the USB controller; 1 and 2 are the keyboard's and the tablet's
 
 
 LAYOUTS: dict[tuple[int, int], Layout] = {
@@ -36,6 +39,8 @@ LAYOUTS: dict[tuple[int, int], Layout] = {
         serial="13.0",
         rng="14.0",
         usb="",
+        nvme=(),
+        usb_dvds=(),
     ),
     # generation 2: the ICH9 has 1f.0 and 1f.3
     (2, 1): Layout(
@@ -46,6 +51,8 @@ LAYOUTS: dict[tuple[int, int], Layout] = {
         usb="04.0",
         rng="05.0",
         serial="06.0",
+        nvme=("07.0", "08.0", "09.0", "0a.0", "0b.0", "0c.0", "0d.0", "0e.0"),
+        usb_dvds=(3, 4),
     ),
 }
 
@@ -61,7 +68,7 @@ def layout(generation: int, number: int) -> Layout:
     return LAYOUTS[(generation, number)]
 
 
-def root_port(address: str) -> tuple[int, int]:
+def numbers(address: str) -> tuple[int, int]:
     """An address as numbers: `03.1` is (3, 1)."""
     device, function = address.split(".")
     return int(device, 16), int(function, 16)

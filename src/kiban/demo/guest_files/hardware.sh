@@ -35,6 +35,7 @@ for device in /sys/bus/pci/devices/*; do
     case "$class" in
     0x0101*) say controller "IDE $what" ;;
     0x0106*) say controller "SATA $what" ;;
+    0x0108*) say controller "NVMe $what" ;;
     0x01*) say controller "SCSI $what" ;;
     0x02*) say nic "$what" ;;
     0x03*) say video "$what" ;;
@@ -42,11 +43,12 @@ for device in /sys/bus/pci/devices/*; do
     esac
 done
 
-for block in /sys/block/sd* /sys/block/sr* /sys/block/vd*; do
+for block in /sys/block/sd* /sys/block/sr* /sys/block/vd* /sys/block/nvme*; do
     [ -e "$block" ] || continue
     case "$(readlink -f "$block/device")" in
     */ata[0-9]*) bus=ATA ;;
     */usb[0-9]*) bus=USB ;;
+    */nvme/*) bus=NVMe ;;
     *) bus=SCSI ;;
     esac
     kind=disk
