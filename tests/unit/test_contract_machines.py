@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import machines
 import pytest
 
-from kiban.errors import NotFound
+from kiban.errors import BadInput, NotFound
 from kiban.model import bootorder, consistency, contract
-from kiban.model.machine import Disk, Dvd, Machine
+from kiban.model.machine import Disk, Dvd, Forward, Machine
 from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 
 GIB = 1024**3
@@ -166,3 +167,13 @@ def test_windows_hardware_has_slots_of_its_own_and_boots() -> None:
     # the firmware cannot boot from the e1000e, so it is in no order
     assert machine.boot == ("disk0", "disk1", "disk2", "dvd0", "dvd1", "dvd2", "nic1")
     consistency.check(machine)
+
+
+def test_a_port_of_the_host_is_forwarded_once() -> None:
+    here = Forward(protocol="tcp", host_address="127.0.0.1", host_port=2222, guest_port=22)
+    everywhere = replace(here, host_address="0.0.0.0", guest_port=23)  # noqa: S104  # nobody listens there
+    other = replace(here, protocol="udp")
+    machines.make(2, nics=(NicRequest(forwards=(here, other)),))
+    for nics in ((NicRequest(forwards=(here, everywhere)),), (NicRequest(forwards=(here,)),) * 2):
+        with pytest.raises(BadInput, match="tcp port 2222 of the host twice"):
+            machines.make(2, nics=nics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from kiban.engine import creating, hotplug, life, view
 from kiban.engine import host as host_module
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound, NotInGeneration
+from kiban.model.machine import Forward
 from kiban.model.requests import DiskRequest, DvdRequest, MachineRequest, NicRequest
 
 MIB = machines.MIB
@@ -185,7 +187,7 @@ def test_devices_come_and_go_while_the_machine_is_off(there: World) -> None:
         host, handle = await one(there)
         await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
         await hotplug.add_dvd(handle, DvdRequest())
-        await hotplug.add_nic(handle, NicRequest())
+        await hotplug.add_nic(host, handle, NicRequest())
         assert store.load(handle.directory).device_ids() == ("disk0", "dvd0", "nic0")
         with pytest.raises(NotFound):
             await hotplug.remove_device(handle, "disk7")
@@ -208,7 +210,7 @@ def test_an_adapter_without_a_standing_port_waits_for_the_machine_to_be_off(ther
         request = asked(generation=2, memory=128 * MIB, nics=(NicRequest(), NicRequest(), NicRequest()))
         handle = await creating.create(host, request)
         await life.start(host, handle)
-        for change in (hotplug.add_nic(handle, NicRequest()), hotplug.remove_device(handle, "nic2")):
+        for change in (hotplug.add_nic(host, handle, NicRequest()), hotplug.remove_device(handle, "nic2")):
             with pytest.raises(Conflict, match="the first 2 can come and go") as caught:
                 await change
             assert "kiban stop" in caught.value.hint
@@ -280,7 +282,7 @@ def test_a_windows_gets_what_it_has_drivers_for(there: World) -> None:
         assert "drivers of its own for what it gets: NVMe disks, DVD drives on USB, an e1000e" in handle.warnings[0]
         assert len(handle.warnings) == 2  # and that it cannot be saved
         await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
-        await hotplug.add_nic(handle, NicRequest())
+        await hotplug.add_nic(host, handle, NicRequest())
         assert [handle.machine.disks[1].bus, handle.machine.nics[1].model] == ["nvme", "e1000e"]
 
         scsi, virtio = replace(disk, bus="scsi"), NicRequest(model="virtio")
@@ -309,6 +311,30 @@ def test_other_systems_keep_their_machines(there: World) -> None:
             assert (machine.disks[0].bus, machine.dvds[0].bus) == (bus, bus)
             assert machine.nics[0].model == ("tulip" if guest == "winxp" else "virtio")
             assert handle.warnings == []
+
+    run(go())
+
+
+def test_a_port_that_cannot_be_had_is_told_of(there: World) -> None:
+    def forward(port: int) -> NicRequest:
+        return NicRequest(forwards=(Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=22),))
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        with socket.socket() as taken, socket.socket() as later:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            later.bind(("127.0.0.1", 0))
+            busy, free = taken.getsockname()[1], later.getsockname()[1]
+            later.close()
+            one = await creating.create(host, asked(nics=(forward(busy), forward(free))))
+            assert len(one.warnings) == 1
+            assert f"port {busy}" in one.warnings[0]
+            two = await creating.create(host, asked(name="two", nics=()))
+            for _ in range(2):  # said once, however often it is found
+                await hotplug.add_nic(host, two, forward(free))
+                assert two.warnings == [f"web forwards tcp port {free} too: only one of them can run at a time."]
+                await hotplug.remove_device(two, "nic0")
 
     run(go())
 

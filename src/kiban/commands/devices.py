@@ -19,7 +19,7 @@ async def add_disk(host: Host, name: str, request: DiskRequest) -> MachineView:
 async def add_nic(host: Host, name: str, request: NicRequest) -> MachineView:
     """Add a network adapter."""
     handle = host.find(name)
-    await hotplug.add_nic(handle, request)
+    await hotplug.add_nic(host, handle, request)
     return view.of(handle)
 
 

@@ -16,7 +16,7 @@ from kiban.adapters.firmware import descriptors, keyrecord, templates
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.net import bootfolder, httpboot
 from kiban.adapters.store import directory as store
-from kiban.engine import netboot, nvram, profiles, secureboot, tpm
+from kiban.engine import netboot, nvram, ports, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -50,7 +50,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
             raise
-    handle.warnings = warnings
+    handle.warnings = [*warnings, *ports.warnings(host, handle)]
     handle.tell("created")
     return handle
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, netdev, nvram, profiles, strays
+from kiban.engine import creating, netdev, nvram, ports, profiles, strays
 from kiban.engine.handle import Handle
+from kiban.engine.host import Host
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
 from kiban.model.bootorder import can_boot
@@ -69,7 +70,7 @@ async def add_dvd(handle: Handle, request: DvdRequest) -> None:
         await _commit(handle, machine, dvd.id, partial(_plug_dvd, handle, machine, dvd.id))
 
 
-async def add_nic(handle: Handle, request: NicRequest) -> None:
+async def add_nic(host: Host, handle: Handle, request: NicRequest) -> None:
     """Add a network adapter; to a running machine a synthetic one only."""
     async with handle.lock:
         handle.check("edit")
@@ -78,8 +79,10 @@ async def add_nic(handle: Handle, request: NicRequest) -> None:
         machine = creating.with_ports(contract.add_nic(handle.machine, request, creating.fresh()))
         nic = machine.nics[-1]
         _check_hot(handle, machine, nic, "added")
-        netdev.check_ports(nic)
+        if handle.alive:
+            netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
+        handle.warnings += [said for said in ports.warnings(host, handle, (nic,)) if said not in handle.warnings]
 
 
 async def remove_device(handle: Handle, device_id: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from kiban.adapters.net import user
 from kiban.adapters.net.user import PortForward
 from kiban.adapters.qemu.devices import Props, netdev_id
-from kiban.model.machine import Machine, NetBoot, Nic
+from kiban.model.machine import Forward, Machine, NetBoot, Nic
 
 
 def of(machine: Machine, nic: Nic, runtime: Path) -> list[Props]:
@@ -17,7 +17,7 @@ def of(machine: Machine, nic: Nic, runtime: Path) -> list[Props]:
         return []
     tftp = nic.boot if nic.boot and nic.boot.protocol == "tftp" else None
     made = user.netdev(
-        forwards=_forwards(nic),
+        forwards=[_rule(forward) for forward in nic.forwards],
         tftp=Path(tftp.folder) if tftp else None,
         bootfile=tftp.file if tftp else "",
     )
@@ -40,9 +40,14 @@ def dhcp6_socket(nic: Nic, runtime: Path) -> Path:
 
 def check_ports(nic: Nic) -> None:
     """Conflict, NotAllowed or BadInput when a port that the adapter forwards cannot be had."""
-    for forward in _forwards(nic):
-        user.check_port_free(forward)
+    for forward in nic.forwards:
+        check_port(forward)
 
 
-def _forwards(nic: Nic) -> list[PortForward]:
-    return [PortForward(f.host_port, f.guest_port, f.protocol, f.host_address) for f in nic.forwards]
+def check_port(forward: Forward) -> None:
+    """The same for one forward."""
+    user.check_port_free(_rule(forward))
+
+
+def _rule(f: Forward) -> PortForward:
+    return PortForward(f.host_port, f.guest_port, f.protocol, f.host_address)

@@ -23,6 +23,7 @@ from kiban.model.machine import (
     DiskFormat,
     Dvd,
     Floppy,
+    Forward,
     Machine,
     NetBoot,
     Nic,
@@ -33,6 +34,7 @@ from kiban.model.units import format_size
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
+EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
 DEFAULT_CPUS = 1
 DEFAULT_MEMORY = 1024**3
 DEFAULT_TEMPLATE = "microsoft-uefi-ca"
@@ -300,6 +302,7 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
             f"with {gen.pxe_model}.",
             f"Leave out model={model}.",
         )
+    _check_forwards(machine, request.forwards)
     limit = gen.legacy_adapters if kind == "legacy" else gen.synthetic_adapters
     taken = {n.slot for n in machine.nics if n.kind == kind}
     if len(taken) >= limit:
@@ -319,6 +322,23 @@ def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: 
         boot=_net_boot(gen, request.boot, fresh),
     )
     return replace(machine, nics=(*machine.nics, nic))
+
+
+def same_port(one: Forward, other: Forward) -> bool:
+    """Whether two forwards want one port of the host; without an address it is on all of them."""
+    addresses = {one.host_address, other.host_address}
+    meet = len(addresses) == 1 or bool(addresses & EVERYWHERE)
+    return meet and (one.protocol, one.host_port) == (other.protocol, other.host_port)
+
+
+def _check_forwards(machine: Machine, wanted: tuple[Forward, ...]) -> None:
+    known = [forward for nic in machine.nics for forward in nic.forwards]
+    for number, forward in enumerate(wanted):
+        if any(same_port(forward, other) for other in [*known, *wanted[:number]]):
+            raise BadInput(
+                f"{machine.name} forwards {forward.protocol} port {forward.host_port} of the host twice.",
+                "Leave one of them out, or choose another port of the host.",
+            )
 
 
 def _model(gen: Generation, kind: AdapterKind, wanted: AdapterModel | None) -> AdapterModel:
