@@ -50,6 +50,7 @@ def _machine(ground: Ground, machine: Any) -> None:
     assert (place / "memory.saved").exists() == (machine.state == "saved"), f"{what}: memory.saved"
     files = {entry.name for entry in place.iterdir()}
     known = {"vm.json", "status.json", "lock", "tpm.lock", "qemu.log", "qemu.log.1", "nvram.fd", "tpm", "memory.saved"}
+    known |= {"keys.json", "keys.undo.json"}
     known |= {disk.path for disk in machine.disks}
     left = {name for name in files - known if not name.startswith("removed-")}
     assert not left, f"{what}: something half made was left: {left}"

@@ -107,6 +107,31 @@ def _with_tpm(client: Client) -> None:
     _off(client)
 
 
+LINUX, WINDOWS = ("microsoft-uefi-ca", True), ("microsoft-windows", False)
+
+
+def _linux_keys(client: Client) -> None:
+    """Off, with its first keys and Secure Boot on; a death may have left the old pair or the new one, no mixture."""
+    if not client.machines():
+        client.create("m", generation=2, memory=128 * MIB)
+    _off(client)
+    found, listed, keys = client.machine("m"), client.machines()[0], client.secure_boot("m")
+    pair = found.template, found.secure_boot
+    assert pair in (LINUX, WINDOWS), pair
+    assert pair == (listed.template, listed.secure_boot) == (keys.template, keys.secure_boot)
+    if pair == WINDOWS:
+        client.edit("m", template=LINUX[0], secure_boot=LINUX[1])
+    elif keys.dbx.own:
+        client.reset_keys("m")
+
+
+def _revoked(client: Client) -> None:
+    """With one hash revoked, which can be taken back."""
+    _linux_keys(client)
+    client.revoke("m", sha256=["ab" * 32])
+    assert client.secure_boot("m").undo.startswith("revoke ")
+
+
 OPERATIONS = {
     "create": Operation(_none, small),
     "create generation 2": Operation(_none, _generation_2),
@@ -119,6 +144,11 @@ OPERATIONS = {
     "remove saved": Operation(_saved, lambda client: client.remove("m")),
     "rename": Operation(_off, lambda client: client.rename("m", "n")),
     "edit": Operation(_off, lambda client: client.edit("m", notes="x")),
+    "change Secure Boot": Operation(
+        _linux_keys, lambda client: client.edit("m", template=WINDOWS[0], secure_boot=WINDOWS[1])
+    ),
+    "revoke": Operation(_linux_keys, lambda client: client.revoke("m", sha256=["ab" * 32])),
+    "undo": Operation(_revoked, lambda client: client.undo_keys("m")),
     "add a disk": Operation(_plain_off, _disk),
     "hot-add a disk": Operation(_plain_running, _disk),
     "hot-remove a disk": Operation(_two_disks, lambda client: client.remove_device("m", "disk1")),

@@ -210,8 +210,8 @@ def _revoked(dbx: Any) -> list[str]:
     own = f", {dbx.own} not in Microsoft's list" if dbx.own else ""
     lines = [f"{dbx.hashes} loaders by hash, {listed}{own}"]
     if dbx.certificates:
-        lines.append(f"{len(dbx.certificates)} certificates")
-    return [*lines, *(f"below {version}" for version in dbx.least_versions)]
+        lines.append(f"{len(dbx.certificates)} by certificate, below")
+    return [*lines, *(f"older than {version}" for version in dbx.least_versions)]
 
 
 def _sbat(keys: Any) -> str:

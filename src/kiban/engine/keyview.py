@@ -130,7 +130,7 @@ def describe(handle: Handle, notes: Iterable[str] = ()) -> KeysView:
         shim_validation=found.shim_validation,
         shim_uses_db=found.shim_uses_db,
         tpm=handle.machine.tpm,
-        undo=f"{change.what} of {change.time}" if change else "",
+        undo=f"{change.what} of {change.time}" if change and change.before != present else "",
         notes=tuple(notes),
     )
 

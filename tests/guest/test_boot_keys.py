@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine with a person's own keys: what they signed starts, Debian's shim does not until its signer is enrolled."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from rig import Guest, MakeGuest, Service, until
+
+from kiban.adapters.firmware import templates
+from kiban.model.requests import ComRequest, DiskRequest
+
+IPXE = Path("/usr/lib/ipxe/ipxe.efi")  # unsigned, and says its name first
+SHIM = Path("/usr/lib/shim/shimx64.efi.signed")
+GRUB = Path("/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
+REFUSED = "No bootable option or device was found"
+IMAGE = 32 << 20
+
+
+@pytest.fixture
+def keys(root: Path) -> Path:
+    """A folder with the certificates of PK, KEK and db, and their private keys beside them."""
+    folder = root / "keys"
+    folder.mkdir()
+    for name in ("PK", "KEK", "db"):
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "3650",
+            "-subj",
+            f"/CN=own {name}",
+        ]
+        _run(*command, "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.crt")
+    return folder
+
+
+def test_own_keys_decide_what_starts(make: MakeGuest, service: Service, root: Path, keys: Path) -> None:
+    for program in ("sbsign", "mkfs.vfat", "mcopy"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    serial, disk = root / "keys.log", root / "esp.img"
+    signed = root / "signed.efi"
+    _run("sbsign", "--key", keys / "db.key", "--cert", keys / "db.crt", "--output", signed, IPXE)
+    _fill(disk, {"BOOTX64.EFI": signed})
+    guest = make(
+        "own",
+        2,
+        template="custom",
+        keys=str(keys),
+        disks=[DiskRequest(path=str(disk), format="raw")],
+        nics=[],
+        coms=[ComRequest(number=1, kind="file", path=str(serial))],
+    )
+    assert (guest.view.template, guest.view.secure_boot) == ("custom", True)
+    assert _start(guest, serial, "iPXE 1.") == "iPXE 1."
+
+    _fill(disk, {"BOOTX64.EFI": SHIM, "grubx64.efi": GRUB})
+    assert _start(guest, serial, "GNU GRUB") == REFUSED
+    assert "Access Denied" in _said(serial)
+
+    authorities = []
+    for year in ("2011", "2023"):
+        authorities.append(root / f"microsoft-{year}.der")
+        authorities[-1].write_bytes(templates.certificate(f"microsoft.com/ms-uefi-{year}").data)
+    options = [part for path in authorities for part in ("--db", str(path))]
+    service.kiban("secureboot", "enroll", guest.name, *options)
+    assert _start(guest, serial, "GNU GRUB") == "GNU GRUB"
+
+    service.kiban("secureboot", "revoke", guest.name, str(SHIM))
+    assert _start(guest, serial, "GNU GRUB") == REFUSED
+
+    service.kiban("secureboot", "undo", guest.name)
+    assert _start(guest, serial, "GNU GRUB") == "GNU GRUB"
+
+    service.kiban("secureboot", "reset", guest.name)
+    assert [key.name for key in guest.client.secure_boot(guest.name).db] == ["own db"]
+    assert _start(guest, serial, "GNU GRUB") == REFUSED
+
+
+def _start(guest: Guest, serial: Path, runs: str) -> str:
+    """Start the machine, and turn it off when its loader runs (`runs` is on its screen) or nothing did."""
+    serial.unlink(missing_ok=True)
+    guest.client.start(guest.name)
+    found = until(
+        lambda: next((words for words in (runs, REFUSED) if words in _said(serial)), ""), f"{runs} or a refusal"
+    )
+    guest.off()
+    return found
+
+
+def _said(serial: Path) -> str:
+    return serial.read_text(errors="replace") if serial.exists() else ""
+
+
+def _fill(disk: Path, files: dict[str, Path]) -> None:
+    """A disk that is one FAT volume, with files where the firmware looks for a removable medium's loader."""
+    disk.write_bytes(b"")
+    with disk.open("r+b") as file:
+        file.truncate(IMAGE)
+    _run("mkfs.vfat", disk)
+    _run("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")
+    for name, source in files.items():
+        _run("mcopy", "-i", disk, source, f"::/EFI/BOOT/{name}")
+
+
+def _run(*command: str | Path) -> None:
+    subprocess.run([str(part) for part in command], check=True, capture_output=True)
