@@ -88,6 +88,26 @@ def test_a_real_log_in_words() -> None:
         assert expected in said
 
 
+def test_a_log_that_replays_and_lies_in_its_words_is_caught() -> None:
+    """Only digests are bound to the registers; so Secure Boot that was off could be said to be on."""
+    log = eventlog.parse(DATA)
+    proofs = [eventlog.proven(e) for e in log.events]
+    assert (proofs.count(True), proofs.count(False)) == (41, 0)
+    secure, boot = variable("SecureBoot", b"\1"), variable("BootOrder", b"\0\0")
+    for kind, data, pcr in (
+        (0x80000001, secure, 7),
+        (0x80000002, boot, 1),
+        (0xD, b"grub_cmd: boot\0", 8),
+        (4, bytes(4), 0),
+    ):
+        (lie,) = eventlog.parse(HEAD + event(kind, data, pcr=pcr)).events
+        assert eventlog.proven(lie) is False
+    at = DATA.index(b"grub_cmd: linux /vmlinuz quiet")
+    forged = eventlog.parse(DATA[:at] + b"grub_cmd: linux /vmlinuZ quiet" + DATA[at + 30 :])
+    assert eventlog.replay(forged) == eventlog.replay(log)
+    assert [eventlog.proven(e) for e in forged.events].count(False) == 1
+
+
 def test_a_log_ends_at_its_padding_and_says_what_follows_it() -> None:
     for padding in (b"\xff" * 500, bytes(500)):
         log = eventlog.parse(DATA + padding)
@@ -161,6 +181,7 @@ def test_a_damaged_log_never_gives_more_than_a_clear_error(data: st.DataObject) 
 @given(st.sampled_from(sorted(eventlog.TYPES)), st.integers(0, 23), st.binary(max_size=300))
 def test_any_bytes_in_any_event_have_words(kind: int, pcr: int, data: bytes) -> None:
     found = Event(pcr, kind, {"sha256": bytes(32)}, data, b"")
+    eventlog.proven(found)
     assert eventwords.describe(found, {DISK: "disk0"})
 
 

@@ -33,6 +33,24 @@ def start(handle: Handle, owner: Account) -> tuple[Path, subprocess.Popen[bytes]
         return place, start_swtpm(state, place, state / "swtpm.log", keep=(lock,), **_identity(owner))
 
 
+def state(directory: Path) -> tuple[float, int]:
+    """When a machine's TPM was made (seconds since the epoch; 0: there is none) and the size of its state in bytes.
+
+    swtpm writes its state anew whenever that changes; the oldest file in the folder is the one swtpm_setup left.
+    """
+    found = []
+    for entry in (directory / DIRECTORY).glob("*"):
+        if entry.name != "swtpm.log":
+            with contextlib.suppress(FileNotFoundError):  # swtpm replaces its files by others
+                found.append(entry.stat())
+    return min((entry.st_mtime for entry in found), default=0.0), sum(entry.st_size for entry in found)
+
+
+def runs(handle: Handle) -> bool:
+    """Whether the machine's swtpm is there: it holds the lock that it inherited."""
+    return process.is_locked(handle.directory / LOCK)
+
+
 async def end_left(handle: Handle) -> None:
     """End a TPM whose QEMU never came to be, because the service was killed in between; it would wait for ever.
 

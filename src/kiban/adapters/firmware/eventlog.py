@@ -64,6 +64,14 @@ TYPES = {
 }
 """Names of the event types: section 10.4.1, table 27."""
 
+# Types whose digest is of the event's data: section 10.4.1. Of a boot variable EDK2 measures the value alone, and GRUB
+# measures its commands without the prefix that it logs.
+_OF_DATA = frozenset({SEPARATOR, 0x5, 0x8, 0x80000001, 0x80000006, 0x80000007, 0x8000000C, 0x8000000D, 0x800000E0})
+_BOOT_VARIABLE = 0x80000002
+_IPL = 0xD
+_COMMANDS = (b"grub_cmd: ", b"kernel_cmdline: ")
+_VARIABLE = struct.Struct("<16sQQ")  # UEFI_VARIABLE_DATA: vendor, characters of the name, bytes of data
+
 _ALGORITHMS = {0x4: "sha1", 0xB: "sha256", 0xC: "sha384", 0xD: "sha512", 0x12: "sm3_256"}  # TPM_ALG_ID
 _SIZES = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64, "sm3_256": 32}
 _HEAD = struct.Struct("<II20sI")  # TCG_PCR_EVENT: PCR, type, SHA-1, size
@@ -167,6 +175,32 @@ def _replay(log: EventLog, bank: str) -> dict[int, bytes]:
         if bank in event.digests:
             pcrs[event.pcr] = hashlib.new(bank, before + event.digests[bank]).digest()
     return pcrs
+
+
+def proven(event: Event) -> bool | None:
+    """Whether an event's data is what was measured; None where the digest is of something that the log does not hold.
+
+    A log whose replay equals the registers can still lie in its data: only the digests are bound to the TPM.
+    """
+    candidates = _measured(event)
+    known = {bank: digest for bank, digest in event.digests.items() if bank in hashlib.algorithms_available}
+    if not candidates or not known:
+        return None
+    return any(all(hashlib.new(bank, data).digest() == digest for bank, digest in known.items()) for data in candidates)
+
+
+def _measured(event: Event) -> list[bytes]:
+    """What the event's digests may be of; empty where that is not in the log."""
+    data = event.data
+    if event.type in _OF_DATA:
+        return [data]
+    if event.type == _BOOT_VARIABLE and len(data) >= _VARIABLE.size:
+        _, characters, size = _VARIABLE.unpack_from(data)
+        start = _VARIABLE.size + 2 * characters
+        return [data, data[start : start + size]]
+    if event.type == _IPL:
+        return [data.removeprefix(prefix).rstrip(b"\0") for prefix in _COMMANDS if data.startswith(prefix)]
+    return []
 
 
 class _NoEvent(Exception):  # noqa: N818  # it never leaves this module

@@ -27,6 +27,7 @@ MAX_REPLY = 8 << 20
 """Longest reply taken, in bytes. A guest that sends more is misbehaving, or a command printed more than about 6 MB."""
 
 _DELIMITER = b"\xff"  # never part of UTF-8 text: the agent drops what came before it, and so do we
+_PIECE = 48 << 10  # bytes asked for at a time, which the agent allocates before it reads
 _RESYNC = 5.0  # seconds until the handshake is sent again: a guest that restarts forgets the one it had
 
 
@@ -119,6 +120,31 @@ class Agent:
         except TimeoutError as error:
             raise TimedOut(f"{path} did not end in the guest within {timeout:g} s.") from error
         return _outcome(path, status)
+
+    async def read_file(self, path: str, *, limit: int, timeout: float = 10.0) -> bytes:
+        """Read a file of the guest, such as one of Linux's in /sys, whose size nobody knows before.
+
+        Args:
+            limit: most bytes taken.
+            timeout: seconds for each answer of the agent.
+
+        Raises:
+            Failed: there is no such file, the agent may not read it, or it is longer than `limit`.
+            TimedOut: an answer did not come in time.
+        """
+        handle = await self.command("guest-file-open", timeout=timeout, path=path, mode="r")
+        data = b""
+        try:
+            while len(data) <= limit:
+                piece = _table(await self.command("guest-file-read", timeout=timeout, handle=handle, count=_PIECE))
+                read = _bytes(piece.get("buf-b64", ""))
+                data += read
+                if piece.get("eof") is True or not read:
+                    return data
+        finally:
+            with contextlib.suppress(Failed, TimedOut):  # the guest's own descriptor; what was read counts
+                await self.command("guest-file-close", timeout=timeout, handle=handle)
+        raise Failed(f"{path} is longer than {limit} bytes in the guest.")
 
     async def shutdown(self, *, mode: str = "powerdown", timeout: float = 2.0) -> None:
         """Ask the guest to power down, or to `reboot` or `halt`.
