@@ -3,14 +3,23 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
-from disk_makers import DRIVERS, MIB, convert, patterned
+from disk_makers import DRIVERS, FILES, LOADER, MIB, convert, fat, in_partition, patterned, run, write_tree
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vhdx_makers import log_entry, payload_start, seal, with_log
 
 from kiban.adapters.bootcheck.images import open_image
-from kiban.adapters.bootcheck.source import Budget, Memory
+from kiban.adapters.bootcheck.source import Budget, Memory, Source
+from kiban.adapters.bootcheck.volumes.fat import Fat
+from kiban.adapters.bootcheck.volumes.firmware import volumes
+from kiban.adapters.bootcheck.volumes.folder import Folder
+from kiban.adapters.bootcheck.volumes.iso import Iso
 from kiban.errors import BadInput, Damaged
 
 # images
@@ -84,5 +93,96 @@ def test_a_truncated_image_never_reads_wrong(choice: st.DataObject, seeds: dict[
         at = choice.draw(st.integers(0, disk.size >> 16)) << 16
         count = min(512 << 10, disk.size - at)
         assert disk.read(at, count) == whole.read(at, count)
+    except Damaged as error:
+        assert error.message  # noqa: PT017 - either outcome is right
+
+
+# volumes
+
+LOADER_PATH = "/EFI/BOOT/BOOTX64.EFI"
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A file system of each kind, in each kind of partition table, and a CD that is a disk as well."""
+    folder = tmp_path_factory.mktemp("media")
+    fat12 = fat(folder / "fat12", 2 * MIB, FILES)
+    tree = write_tree(folder / "tree", FILES)
+    interval = "--interval:appended_partition_2:all::"
+    appended: list[str | Path] = ["-append_partition", "2", "0xef", fat12, "-appended_part_as_gpt", "-e", interval]
+    iso: list[str | Path] = ["xorriso", "-as", "mkisofs", "-quiet", "-o"]
+    run(*iso, folder / "cd", "-R", "-J", *appended, "-no-emul-boot", tree)
+    run(*iso, folder / "joliet", "-J", "--norock", tree)
+    fat(folder / "fat16", 8 * MIB, FILES, "-c", "1")
+    fat(folder / "fat32", 36 * MIB, FILES, "-F", "-c", "1")
+    in_partition(folder / "gpt", fat12, "gpt", "U")
+    in_partition(folder / "mbr", fat12, "dos", "ef")
+    return {name: (folder / name).read_bytes() for name in ("fat12", "fat16", "fat32", "gpt", "mbr", "cd", "joliet")}
+
+
+def loaders(medium: Source, sector: int) -> Iterator[bytes]:
+    """What firmware and GRUB would read as the loader, from each place that has a readable one."""
+    for volume in volumes(medium, sector):
+        for system in (Fat, Iso):
+            try:
+                found = _loader(system(volume.source))
+            except Damaged:
+                continue
+            if found is not None:
+                yield found
+
+
+def _loader(folder: Folder) -> bytes | None:
+    for entry in folder.entries("/EFI"):
+        folder.entries(f"/EFI/{entry.name}")
+    folder.find("a Folder with a long Name/another one/Configuration of Something.conf")
+    file = folder.find(LOADER_PATH)
+    return (
+        None if file is None else b"".join(file.read(at, min(MIB, file.size - at)) for at in range(0, file.size, MIB))
+    )
+
+
+def seal_gpt(disk: bytearray) -> None:
+    struct.pack_into("<I", disk, 512 + 88, zlib.crc32(disk[1024 : 1024 + 128 * 128]))
+    disk[512 + 16 : 512 + 20] = bytes(4)
+    struct.pack_into("<I", disk, 512 + 16, zlib.crc32(disk[512 : 512 + 92]))
+
+
+@pytest.mark.parametrize("name", ["fat12", "fat16", "fat32", "gpt", "mbr", "cd", "joliet"])
+def test_each_seed_has_its_loader(name: str, media: dict[str, bytes]) -> None:
+    assert set(loaders(Memory(media[name]), 512)) == {LOADER}
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choice=st.data())
+def test_a_hostile_volume_is_read_or_refused_within_its_budget(choice: st.DataObject, media: dict[str, bytes]) -> None:
+    name = choice.draw(st.sampled_from(sorted(media)))
+    data = bytearray(media[name])
+    interesting = [(0, 4096), (0, 90_000), (MIB, 4096), (MIB, 20_000), (32 << 10, 8192), (580_000, 50_000)]
+    for _ in range(choice.draw(st.integers(1, 12))):
+        start, length = choice.draw(st.sampled_from(interesting))
+        at = start + choice.draw(st.integers(0, length))
+        value = choice.draw(st.one_of(st.binary(min_size=1, max_size=4), st.sampled_from([b"\xff" * 4, bytes(4)])))
+        data[at : at + len(value)] = value
+    if choice.draw(st.booleans()):  # paste one part of it over another
+        at, to = (choice.draw(st.integers(0, 700)) * 512 for _ in range(2))
+        data[to : to + 2048] = data[at : at + 2048]
+    if name in ("gpt", "cd") and choice.draw(st.booleans()):
+        seal_gpt(data)
+    budget = Budget(max_bytes=64 * MIB, max_reads=100_000)
+    try:
+        for loader in loaders(Memory(bytes(data), budget), choice.draw(st.sampled_from([512, 2048, 4096]))):
+            assert len(loader) <= 64 * MIB
+    except Damaged as error:
+        assert error.message  # noqa: PT017 - either outcome is right
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(choice=st.data())
+def test_a_truncated_volume_never_reads_wrong(choice: st.DataObject, media: dict[str, bytes]) -> None:
+    data = media[choice.draw(st.sampled_from(sorted(media)))]
+    end = choice.draw(st.one_of(st.integers(0, len(data)), st.integers(0, 600_000)))
+    try:
+        assert set(loaders(Memory(data[:end]), choice.draw(st.sampled_from([512, 2048])))) <= {LOADER}
     except Damaged as error:
         assert error.message  # noqa: PT017 - either outcome is right

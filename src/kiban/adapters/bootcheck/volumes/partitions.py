@@ -67,7 +67,7 @@ def read(medium: Source, sector: int = 512) -> list[Partition]:
     if protective and not others:
         raise Damaged(
             "Its protective MBR promises a GPT partition table, but both copies of that are damaged or missing.",
-            "look at the disk with a partitioning tool, for instance sgdisk --verify",
+            "look at the disk with a partitioning tool, for instance sfdisk --verify",
         )
     return others
 
