@@ -83,6 +83,15 @@ Template = Annotated[
     str | None,
     typer.Option("--template", metavar="NAME", help="Whose loaders Secure Boot trusts.", rich_help_panel=FIRMWARE),
 ]
+Keys = Annotated[
+    str | None,
+    typer.Option(
+        "--keys",
+        metavar="DIR",
+        help="Keys of --template custom: PK, KEK, db, dbx as .crt, .esl …",
+        rich_help_panel=FIRMWARE,
+    ),
+]
 BootPause = Annotated[
     OnOff | None,
     typer.Option(
@@ -122,6 +131,7 @@ def create(
     boot: Boot = None,
     secure_boot: SecureBoot = None,
     template: Template = None,
+    keys: Keys = None,
     pause_after_boot_failure: BootPause = None,
     tpm: Tpm = None,
     com1: Com1 = None,
@@ -156,6 +166,7 @@ def create(
         "pxe_protocol": pxe_protocol,
         "secure_boot": as_bool(secure_boot),
         "template": template,
+        "keys": None if keys is None else options.absolute(keys),
         "pause_after_boot_failure": as_bool(pause_after_boot_failure),
         "tpm": tpm,
         "coms": options.coms(com1, com2),

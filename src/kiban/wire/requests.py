@@ -126,6 +126,8 @@ class NewMachine(Wire):
     secure_boot: Flag | None = None
     template: Word | None = None
     """Secure Boot template: which loaders the firmware trusts."""
+    keys: HostPath | None = None
+    """Folder of the keys of the template custom."""
     pause_after_boot_failure: Flag | None = None
     tpm: Flag | None = None
     coms: Annotated[tuple[NewCom, ...], Field(max_length=2)] = ()
@@ -143,6 +145,7 @@ class MachineChanges(Wire):
     memory: Memory | None = None
     secure_boot: Flag | None = None
     template: Word | None = None
+    keys: HostPath | None = None
     pause_after_boot_failure: Flag | None = None
     pxe_protocol: PxeProtocol | None = None
     tpm: Flag | None = None
@@ -184,3 +187,32 @@ class Text(Wire):
     """Text to type as on a US keyboard."""
 
     text: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$", examples=["root\n"])]
+
+
+KeyFiles = Annotated[tuple[HostPath, ...], Field(max_length=64)]
+
+
+class Enroll(Wire):
+    """Files of keys (PEM, DER, .esl, .auth) to trust, by where they go. A new PK takes the place of the old one."""
+
+    pk: KeyFiles = ()
+    kek: KeyFiles = ()
+    db: KeyFiles = ()
+    mok: KeyFiles = ()
+    """shim's own list of the machine's owner."""
+
+
+class Revoke(Wire):
+    """What to refuse from now on."""
+
+    files: KeyFiles = ()
+    """Certificates and signature lists, known by their extension, and EFI programs, by the hash that is signed."""
+    sha256: Annotated[tuple[Annotated[str, Field(pattern=r"^[0-9A-Fa-f]{64}$")], ...], Field(max_length=512)] = ()
+    """Authenticode hashes of EFI programs."""
+
+
+class ResetKeys(Wire):
+    """Whose keys to put into the store anew."""
+
+    template: Word | None = None
+    """The machine's own template when left out."""
