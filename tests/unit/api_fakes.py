@@ -19,6 +19,7 @@ from kiban.engine.checkup import Finding
 from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
+from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
@@ -110,12 +111,33 @@ def _fake(command: Command) -> Command:
     return replace(command, function=function)
 
 
+PCR = Pcr(bank="sha256", number=7, meaning="Secure Boot", replayed="ab" * 32, guest="")
+EVENT = MeasuredEvent(
+    number=1, pcr=7, type="EV_SEPARATOR", digests={"sha256": "cd" * 32}, size=4, text="It ends.", proven=True
+)
+BOOT = MeasuredBoot(source="memory", banks=("sha256",), events=(EVENT,), pcrs=(PCR,), unread=0)
+TPM = TpmView(
+    present=True,
+    version="2.0",
+    running=True,
+    made="2026-01-01T00:00:00+00:00",
+    size=4000,
+    banks=("sha256",),
+    source="memory",
+    events=1,
+    matches=None,
+    pcrs=(PCR,),
+    problem="",
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
     "machines.list": lambda: [VIEW, replace(VIEW, name="db", floppy=None, secure_boot=None)],
     "machines.remove": lambda: None,
     "screen.screenshot": lambda: PNG,
     "screen.type_text": lambda: None,
     "screen.press": lambda: None,
+    "tpm.show": lambda: TPM,
+    "tpm.log": lambda: BOOT,
+    "tpm.raw_log": lambda: PNG,
     "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
 }
 FAKES = {name: _fake(command) for name, command in COMMANDS.items()}

@@ -84,6 +84,9 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
+    (lambda c: c.tpm("web"), ("tpm.show", "web")),
+    (lambda c: c.tpm_log("web", source="memory"), ("tpm.log", "web", "memory")),
+    (lambda c: c.tpm_raw_log("web"), ("tpm.raw_log", "web", "auto")),
     (lambda c: c.doctor(), ("doctor.report",)),
 ]
 

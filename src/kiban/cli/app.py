@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "screenshot": ("screen", "screenshot", "Inside a machine"),
     "type": ("screen", "type_", "Inside a machine"),
     "key": ("screen", "key", "Inside a machine"),
+    "tpm": ("tpm", "tpm", "Inside a machine"),
     "jobs": ("jobs", "jobs", "The service"),
     "job": ("jobs", "job", "The service"),
     "events": ("show", "events", "The service"),

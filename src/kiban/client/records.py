@@ -239,6 +239,97 @@ class Tpm(Record):
     _parts: ClassVar = {"pcrs": Pcr}
 
 
+class Pcr(Record):
+    """A register of a TPM; `replayed` from the log and `guest` as the guest reads it, in hex, "" where not known."""
+
+    bank: str
+    number: int
+    meaning: str
+    replayed: str
+    guest: str
+
+
+class MeasuredEvent(Record):
+    """A measurement; `digests` by bank in hex, `text` in words, `proven` whether that was measured."""
+
+    number: int
+    pcr: int
+    type: str
+    digests: dict[str, str]
+    size: int
+    text: str
+    proven: bool | None
+
+
+class MeasuredBoot(Record):
+    """A measured-boot event log; `source` is agent or memory."""
+
+    source: str
+    banks: list[str]
+    events: list[MeasuredEvent]
+    pcrs: list[Pcr]
+    unread: int
+    _parts: ClassVar = {"events": MeasuredEvent, "pcrs": Pcr}
+
+
+class Tpm(Record):
+    """A machine's TPM; `matches` is whether the replayed log gives the guest's registers 0 to 7 (None: not known)."""
+
+    present: bool
+    version: str
+    running: bool
+    made: str | None
+    size: int
+    banks: list[str]
+    source: str
+    events: int
+    matches: bool | None
+    pcrs: list[Pcr]
+    problem: str
+    _parts: ClassVar = {"pcrs": Pcr}
+
+
+class BootSigner(Record):
+    """Who signed an image; `sha256` is the certificate's fingerprint."""
+
+    subject: str
+    issuer: str
+    sha256: str
+    not_after: str
+    chain: list[str]
+
+
+class BootStage(Record):
+    """One image of the chain; `verdict` is allowed, refused or unknown, `size` in bytes."""
+
+    device: str
+    path: str
+    kind: str
+    loaded_by: str
+    architecture: str
+    size: int
+    sha256: str
+    signers: list[BootSigner]
+    sbat: dict[str, int]
+    verdict: str
+    reason: str
+    decided_by: str
+    sentence: str
+    _parts: ClassVar = {"signers": BootSigner}
+
+
+class BootReport(Record):
+    """What would be loaded, and whether it may."""
+
+    verdict: str
+    reason: str
+    sentence: str
+    hint: str
+    stages: list[BootStage]
+    bytes_read: int
+    _parts: ClassVar = {"stages": BootStage}
+
+
 class Version(Record):
     """What answers."""
 

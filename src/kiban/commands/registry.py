@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import devices, doctor, life, machines, screen
+from kiban.commands import devices, doctor, life, machines, screen, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -49,6 +49,9 @@ COMMANDS: dict[str, Command] = {
         Command("screen.screenshot", screen.screenshot, "read", False),
         Command("screen.type_text", screen.type_text, "operate", False),
         Command("screen.press", screen.press, "operate", False),
+        Command("tpm.show", tpm.show, "read", False),
+        Command("tpm.log", tpm.log, "read", False),
+        Command("tpm.raw_log", tpm.raw_log, "read", False),
         Command("doctor.report", doctor.report, "read", False),
     )
 }

@@ -188,6 +188,68 @@ class Finding(Sent):
     """Whether Kiban cannot run machines without it."""
 
 
+class Pcr(Sent):
+    """A register of a TPM; values in hex, empty where they are not known."""
+
+    bank: str = Field(examples=["sha256"])
+    number: int
+    meaning: str
+    """What is measured into it."""
+    replayed: str
+    """What the event log makes of it."""
+    guest: str
+    """What the guest reads in it, by its agent's word."""
+
+
+class MeasuredEvent(Sent):
+    """A measurement."""
+
+    number: int
+    pcr: int
+    type: str = Field(examples=["EV_EFI_VARIABLE_AUTHORITY"])
+    """Its name in the TCG's specification."""
+    digests: dict[str, str]
+    """By bank, in hex."""
+    size: int
+    """Bytes that say what was measured."""
+    text: str
+    """The event in words."""
+    proven: bool | None
+    """Whether the words are of what was measured; null where the digest is of a file or a program."""
+
+
+class MeasuredBoot(Sent):
+    """A measured-boot event log. Either source is the guest's word; equal registers make it true."""
+
+    source: Literal["agent", "memory"]
+    banks: list[str]
+    events: list[MeasuredEvent]
+    pcrs: list[Pcr]
+    unread: int
+    """Bytes at its end that are no event."""
+
+
+class Tpm(Sent):
+    """A machine's TPM."""
+
+    present: bool
+    version: str = Field(examples=["2.0"])
+    running: bool
+    made: str | None
+    """When its state was made."""
+    size: int
+    """Of its state, in bytes."""
+    banks: list[str]
+    source: str
+    """Where the event log was read: agent, memory, or empty."""
+    events: int
+    matches: bool | None
+    """Whether the replayed log gives the registers 0 to 7 that the guest reads; null where that is not known."""
+    pcrs: list[Pcr]
+    problem: str
+    """Why something is not known; empty normally."""
+
+
 class Version(Sent):
     """What answers."""
 
