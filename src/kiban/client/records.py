@@ -201,55 +201,6 @@ class Pcr(Record):
 
 
 class MeasuredEvent(Record):
-    """A measurement; `digests` by bank in hex, `text` the event in words."""
-
-    number: int
-    pcr: int
-    type: str
-    digests: dict[str, str]
-    size: int
-    text: str
-
-
-class MeasuredBoot(Record):
-    """A measured-boot event log; `source` is agent or memory."""
-
-    source: str
-    banks: list[str]
-    events: list[MeasuredEvent]
-    pcrs: list[Pcr]
-    unread: int
-    _parts: ClassVar = {"events": MeasuredEvent, "pcrs": Pcr}
-
-
-class Tpm(Record):
-    """A machine's TPM; `matches` is whether the replayed log gives the guest's registers, None where not known."""
-
-    present: bool
-    version: str
-    running: bool
-    made: str | None
-    size: int
-    banks: list[str]
-    source: str
-    events: int
-    matches: bool | None
-    pcrs: list[Pcr]
-    problem: str
-    _parts: ClassVar = {"pcrs": Pcr}
-
-
-class Pcr(Record):
-    """A register of a TPM; `replayed` from the log and `guest` as the guest reads it, in hex, "" where not known."""
-
-    bank: str
-    number: int
-    meaning: str
-    replayed: str
-    guest: str
-
-
-class MeasuredEvent(Record):
     """A measurement; `digests` by bank in hex, `text` in words, `proven` whether that was measured."""
 
     number: int
