@@ -19,6 +19,7 @@ from kiban.engine.checkup import Finding
 from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
+from kiban.engine.keyview import Key, KeysView, Revoked
 from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
@@ -73,6 +74,30 @@ VIEW = MachineView(
     runtime="/run/kiban/m/9f2c1f3a",
     warnings=("It is only a picture.",),
     problem="",
+)
+
+
+KEY = Key(kind="x509", name="own PK", issuer="own PK", not_after="2036-01-01", sha256="ab" * 32, owner="Kiban")
+KEYS = KeysView(
+    machine="web",
+    secure_boot=True,
+    template="custom",
+    setup_mode=False,
+    pk=(KEY,),
+    kek=(),
+    db=(),
+    dbx=Revoked(hashes=443, own=0, date="2026-04-09", missing=0, certificates=(KEY,), least_versions=()),
+    authorities="none",
+    lacks=(),
+    sbat_date="2024-01-09",
+    sbat={"shim": 4},
+    mok=(),
+    mokx=(),
+    shim_validation=True,
+    shim_uses_db=True,
+    tpm=False,
+    undo="",
+    notes=("Said.",),
 )
 
 
@@ -135,6 +160,7 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "screen.screenshot": lambda: PNG,
     "screen.type_text": lambda: None,
     "screen.press": lambda: None,
+    **{f"secureboot.{verb}": lambda: KEYS for verb in ("show", "enroll", "revoke", "reset", "update", "undo")},
     "tpm.show": lambda: TPM,
     "tpm.log": lambda: BOOT,
     "tpm.raw_log": lambda: PNG,

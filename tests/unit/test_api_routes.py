@@ -44,6 +44,7 @@ FULL = MachineRequest(
     pxe_protocol="ipv6",
     secure_boot=False,
     template="microsoft-windows",
+    keys="/srv/keys",
     pause_after_boot_failure=True,
     tpm=False,
     coms=(COM,),
@@ -84,6 +85,19 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
+    (lambda c: c.secure_boot("web"), ("secureboot.show", "web")),
+    (
+        lambda c: c.enroll("web", db=["/a.pem"], mok=["/b.der"]),
+        ("secureboot.enroll", "web", {"PK": (), "KEK": (), "db": ("/a.pem",), "mok": ("/b.der",)}),
+    ),
+    (
+        lambda c: c.revoke("web", files=["/x.efi"], sha256=["ab" * 32]),
+        ("secureboot.revoke", "web", ("/x.efi",), ("ab" * 32,)),
+    ),
+    (lambda c: c.reset_keys("web"), ("secureboot.reset", "web", None)),
+    (lambda c: c.reset_keys("web", "open-source"), ("secureboot.reset", "web", "open-source")),
+    (lambda c: c.update_keys("web"), ("secureboot.update", "web")),
+    (lambda c: c.undo_keys("web"), ("secureboot.undo", "web")),
     (lambda c: c.tpm("web"), ("tpm.show", "web")),
     (lambda c: c.tpm_log("web", source="memory"), ("tpm.log", "web", "memory")),
     (lambda c: c.tpm_raw_log("web"), ("tpm.raw_log", "web", "auto")),
@@ -124,6 +138,12 @@ def test_a_machine_comes_back_with_all_its_parts(service: Service) -> None:
     assert "not for callers" not in str(machine), "the secret of the boot folder is the guest's"
 
 
+def test_keys_come_back_with_all_their_parts(service: Service) -> None:
+    keys = kiban.connect(service.url).secure_boot("web")
+    assert (keys.template, keys.authorities, keys.sbat) == ("custom", "none", {"shim": 4})
+    assert (keys.pk[0].name, keys.dbx.certificates[0].name, keys.dbx.date) == ("own PK", "own PK", "2026-04-09")
+
+
 def test_reads(service: Service) -> None:
     client = kiban.connect(service.url)
     assert [(m.name, m.floppy, m.secure_boot) for m in client.machines()] == [
@@ -141,8 +161,10 @@ def test_paths_are_relative_to_the_caller(service: Service, tmp_path: Path, monk
     client = kiban.connect(service.url)
     client.create("new", disks=[DiskRequest(path="a.vhdx", format="vhdx")], dvds=["b.iso", ""], floppy="")
     client.insert("web", "dvd0", "../b.iso")
+    client.enroll("web", db=["own.pem"])
     _, request = service.host.calls[0]
     assert request.disks[0].path == f"{tmp_path}/a.vhdx"
     assert request.dvds == (DvdRequest(iso=f"{tmp_path}/b.iso"), DvdRequest())
     assert request.floppy == ""
     assert service.host.calls[1][-1] == f"{tmp_path.parent}/b.iso"
+    assert service.host.calls[2][-1]["db"] == (f"{tmp_path}/own.pem",)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,13 +25,13 @@ from kiban.adapters.firmware.edk2vars import Variable, VariableStore
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.store import directory as store
 from kiban.commands import machines as commands
-from kiban.engine import editing, keyview, nvram, secureboot, view
+from kiban.engine import bootcheck, editing, keyview, nvram, secureboot, view
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.keyview import KeysView
 from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotInGeneration
 from kiban.model.bootcheck import Report, Verdict
-from kiban.model.requests import Changes
+from kiban.model.requests import Changes, DiskRequest
 from kiban.model.trust import Trust
 
 LINUX = templates.keys_of("microsoft-uefi-ca")
@@ -218,6 +219,42 @@ def test_an_update_that_would_refuse_the_loader_changes_nothing(there: World) ->
     found = said(there, lambda handle: secureboot.update(handle, judge("refused", "refused")))
     assert "did not start before either" in found.notes[1]
     assert "BitLocker" in found.notes[-1]
+
+
+@pytest.fixture
+def shim_disk(tmp_path: Path) -> Path:
+    """A disk that the firmware would boot Debian's shim from."""
+    shim, grub = Path("/usr/lib/shim/shimx64.efi.signed"), Path("/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
+    tools = ("mkfs.vfat", "mmd", "mcopy")
+    if not (shim.exists() and grub.exists() and all(map(shutil.which, tools))):
+        pytest.skip("shim-signed, grub-efi-amd64-signed, dosfstools and mtools are wanted")
+    disk = tmp_path / "esp.img"
+    disk.write_bytes(b"")
+    os.truncate(disk, 32 << 20)
+    commands = [("mkfs.vfat", disk), ("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")]
+    names = (("BOOTX64.EFI", shim), ("grubx64.efi", grub))
+    commands += [("mcopy", "-i", disk, source, f"::/EFI/BOOT/{name}") for name, source in names]
+    for command in commands:
+        subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    return disk
+
+
+def test_the_loader_on_the_disk_decides_about_an_update(
+    there: World, shim_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = machine(there, OLD, disks=(DiskRequest(path=str(shim_disk), format="raw"),))
+    before = (directory / nvram.FILE).read_bytes()
+    list_of_today = templates.revoked()
+    program = Path("/usr/lib/shim/shimx64.efi.signed")
+    own = replace(keymaker.digest(0), data=_virt_firmwares_hash(program))
+    monkeypatch.setattr(templates, "revoked", lambda: (*list_of_today, own))
+    with pytest.raises(Conflict, match="would not start any more") as refusal:
+        said(there, lambda handle: secureboot.update(handle, bootcheck.explain))
+    assert "disk0" in refusal.value.message
+    assert (directory / nvram.FILE).read_bytes() == before
+    monkeypatch.setattr(templates, "revoked", lambda: list_of_today)
+    found = said(there, lambda handle: secureboot.update(handle, bootcheck.explain))
+    assert (found.authorities, len(found.notes)) == ("2023-ready", 2)
 
 
 def test_undo_takes_back_the_keys_and_nothing_else(there: World) -> None:

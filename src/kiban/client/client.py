@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from kiban.client.events import SILENCE, Events
-from kiban.client.records import Finding, Job, Machine, MeasuredBoot, Tpm, Version
+from kiban.client.records import BootReport, Finding, Job, Machine, MeasuredBoot, SecureBoot, Tpm, Version
 from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix
 from kiban.errors import BadInput, KibanError, NoService
 from kiban.problem import from_problem
@@ -14,7 +14,7 @@ from kiban.problem import from_problem
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kiban.model.generations import Bus
     from kiban.model.requests import DiskRequest, NicRequest
 
+    Files = Sequence[str | os.PathLike[str]]
     Progress = Callable[[float, str], None]
     """Called with a fraction from 0 to 1 and a few words while a job goes on."""
 else:
@@ -201,6 +202,48 @@ class Client:
         log = self._transport.call("GET", _path(name, "tpm", "log", "raw") + f"?source={_quote(source)}")
         return log if isinstance(log, bytes) else b""
 
+    # their Secure Boot keys
+
+    def secure_boot(self, name: str) -> SecureBoot:
+        """Whose loaders a machine trusts, what it refuses, and how current that is."""
+        return SecureBoot(self._transport.call("GET", _path(name, "secureboot")))
+
+    def enroll(self, name: str, *, pk: Files = (), kek: Files = (), db: Files = (), mok: Files = ()) -> SecureBoot:
+        """Trust the keys in files, by where they go; a new PK takes the place of the old one. Wants the machine off."""
+        return self._keys(name, "enroll", {"pk": list(pk), "kek": list(kek), "db": list(db), "mok": list(mok)})
+
+    def revoke(self, name: str, *, files: Files = (), sha256: Sequence[str] = ()) -> SecureBoot:
+        """Refuse certificates, EFI programs and hashes of such from now on. Wants the machine off."""
+        return self._keys(name, "revoke", {"files": list(files), "sha256": list(sha256)})
+
+    def reset_keys(self, name: str, template: str | None = None) -> SecureBoot:
+        """Put the keys of a template anew, the machine's own by default; what was enrolled and revoked since goes."""
+        return self._keys(name, "reset", {"template": template})
+
+    def update_keys(self, name: str) -> SecureBoot:
+        """Add Microsoft's authorities of 2023 and its newest revocations, unless the machine would not start then."""
+        return self._keys(name, "update", None)
+
+    def undo_keys(self, name: str) -> SecureBoot:
+        """Take the last change of keys back."""
+        return self._keys(name, "undo", None)
+
+    def _keys(self, name: str, verb: str, body: Any) -> SecureBoot:
+        answer = self._transport.call("POST", _path(name, "secureboot", verb), self._absolute(body))
+        return SecureBoot(answer)
+
+    # what would boot
+
+    def explain(self, name: str, *, template: str = "") -> BootReport:
+        """What a machine would boot, and whether its firmware, or one with the keys of `template`, lets it."""
+        query = f"?template={_quote(template)}" if template else ""
+        return BootReport(self._transport.call("GET", _path(name, "secureboot", "explain") + query))
+
+    def explain_path(self, path: str, *, template: str = "", format: str = "", file: str = "") -> BootReport:
+        """The same of an ISO, disk image, network boot folder (`file`: its boot file) or EFI program."""
+        body = {**self._absolute({"path": path}), "template": template, "format": format, "file": file}
+        return BootReport(self._transport.call("POST", "/v1/secureboot/explain", body))
+
     # the service
 
     def jobs(self) -> list[Job]:
@@ -272,7 +315,7 @@ class Client:
         return _absolute(body) if self._local else body
 
 
-_PATHS = frozenset({"path", "iso", "floppy", "folder"})
+_PATHS = frozenset({"path", "iso", "floppy", "folder", "keys", "files", "pk", "kek", "db", "mok"})
 
 
 def _absolute(value: Any, *, path: bool = False) -> Any:

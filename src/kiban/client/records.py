@@ -153,6 +153,63 @@ class Problem(Record):
     hint: str
 
 
+class SecureBootKey(Record):
+    """An entry of a Secure Boot database: a certificate (`name`, `not_after`, its fingerprint) or a hash."""
+
+    kind: str
+    name: str
+    issuer: str
+    not_after: str
+    sha256: str
+    owner: str
+
+
+class Revoked(Record):
+    """What a machine refuses: hashes, those of them not in Microsoft's list (`own`), and certificates."""
+
+    hashes: int
+    own: int
+    date: str
+    missing: int
+    certificates: list[SecureBootKey]
+    least_versions: list[str]
+
+    _parts: ClassVar = {"certificates": SecureBootKey}
+
+
+class SecureBoot(Record):
+    """A machine's Secure Boot keys. `authorities` is 2011-only, 2023-ready, 2023-only or none."""
+
+    machine: str
+    secure_boot: bool
+    template: str
+    setup_mode: bool
+    pk: list[SecureBootKey]
+    kek: list[SecureBootKey]
+    db: list[SecureBootKey]
+    dbx: Revoked
+    authorities: str
+    lacks: list[str]
+    sbat_date: str
+    sbat: dict[str, int]
+    mok: list[SecureBootKey]
+    mokx: list[SecureBootKey]
+    shim_validation: bool
+    shim_uses_db: bool
+    tpm: bool
+    undo: str
+    notes: list[str]
+
+    _parts: ClassVar = {
+        "pk": SecureBootKey,
+        "kek": SecureBootKey,
+        "db": SecureBootKey,
+        "dbx": Revoked,
+        "mok": SecureBootKey,
+        "mokx": SecureBootKey,
+    }
+
+
 class Job(Record):
     """A piece of long work; `state` is queued, running, done, failed, cancelled or lost, `progress` 0 to 1."""
 

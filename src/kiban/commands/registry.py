@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import devices, doctor, life, machines, screen, tpm
+from kiban.commands import devices, doctor, life, machines, screen, secureboot, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -52,6 +52,12 @@ COMMANDS: dict[str, Command] = {
         Command("tpm.show", tpm.show, "read", False),
         Command("tpm.log", tpm.log, "read", False),
         Command("tpm.raw_log", tpm.raw_log, "read", False),
+        Command("secureboot.show", secureboot.show, "read", False),
+        Command("secureboot.enroll", secureboot.enroll, "manage", False),
+        Command("secureboot.revoke", secureboot.revoke, "manage", False),
+        Command("secureboot.reset", secureboot.reset, "manage", False),
+        Command("secureboot.update", secureboot.update, "manage", False),
+        Command("secureboot.undo", secureboot.undo, "manage", False),
         Command("doctor.report", doctor.report, "read", False),
     )
 }

@@ -131,6 +131,69 @@ class Machine(Sent):
     """Why the machine's definition cannot be read; all else is then unknown. Empty normally."""
 
 
+class SecureBootKey(Sent):
+    """An entry of a Secure Boot database: a certificate or a hash."""
+
+    kind: str = Field(examples=["x509"])
+    """x509, sha256, sha384, sha512, x509-sha256, x509-sha384, x509-sha512 or other."""
+    name: str = Field(examples=["Microsoft UEFI CA 2023"])
+    issuer: str
+    not_after: str
+    """When the certificate expires; firmware does not look at it."""
+    sha256: str
+    """Fingerprint of the certificate, or the hash itself."""
+    owner: str
+    """Who put it there: Microsoft, Kiban, shim, or a GUID."""
+
+
+class Revoked(Sent):
+    """What the machine refuses (dbx)."""
+
+    hashes: int
+    own: int
+    """Hashes that are not in Microsoft's list."""
+    date: str = Field(examples=["2026-04-09"])
+    """Day of the newest of Microsoft's revocations in it; empty for none."""
+    missing: int
+    """Revocations of Microsoft's that Kiban knows and the machine does not."""
+    certificates: list[SecureBootKey]
+    least_versions: list[str] = Field(examples=[["bootmgfw.efi 9.0"]])
+    """Least versions of Windows boot managers."""
+
+
+class SecureBoot(Sent):
+    """A machine's Secure Boot keys, as they stand in its NVRAM."""
+
+    machine: str
+    secure_boot: bool
+    template: str
+    """The template that the keys are of; custom for a person's own, empty without a platform key."""
+    setup_mode: bool
+    """Whether there is no platform key: anybody may then enroll keys, and Secure Boot is off."""
+    pk: list[SecureBootKey]
+    kek: list[SecureBootKey]
+    db: list[SecureBootKey]
+    dbx: Revoked
+    authorities: str = Field(examples=["2023-ready"])
+    """Microsoft's authorities in db: 2011-only, 2023-ready, 2023-only or none."""
+    lacks: list[str]
+    """What an update would add."""
+    sbat_date: str
+    sbat: dict[str, int]
+    """Least generations that shim lets pass, by component."""
+    mok: list[SecureBootKey]
+    mokx: list[SecureBootKey]
+    shim_validation: bool
+    """False when the owner has switched shim's checks off."""
+    shim_uses_db: bool
+    """False when the owner had shim trust its own list only."""
+    tpm: bool
+    undo: str
+    """The change of keys that can be taken back; empty for none."""
+    notes: list[str]
+    """What there is to say about what has just been done."""
+
+
 class Problem(Sent):
     """An error (RFC 9457)."""
 

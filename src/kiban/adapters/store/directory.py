@@ -5,7 +5,7 @@
                 status.json   what is worth keeping about the last run
                 lock          held by the machine's QEMU for as long as that runs
                 tpm.lock      the same of its swtpm
-                nvram.fd, tpm/, diskN.*, memory.saved
+                nvram.fd, keys.json, keys.undo.json, tpm/, diskN.*, memory.saved
                 .*           being written; nobody's any more when a service starts
 <machines>/.new-<id>/         a machine being made; renamed to <id> when whole
 <machines>/.gone-<id>/        a machine being removed
