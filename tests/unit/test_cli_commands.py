@@ -59,11 +59,13 @@ def kiban(client: FakeClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 def test_every_command_has_help_with_an_example(kiban: Kiban) -> None:
-    lines = [[name] for name in app.COMMANDS if name not in ("job", "token")]
+    lines = [[name] for name in app.COMMANDS if name not in ("job", "token", "tpm")]
     for line in [
         *lines,
         ["job", "show"],
         ["job", "cancel"],
+        ["tpm", "show"],
+        ["tpm", "log"],
         ["token", "create"],
         ["token", "list"],
         ["token", "revoke"],

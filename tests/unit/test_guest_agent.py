@@ -259,3 +259,36 @@ def test_shutdown_reports_a_refusal(tmp_path: Path) -> None:
 
     with pytest.raises(Failed, match="not allowed"):
         asyncio.run(main())
+
+
+def read_file(folder: Path, pieces: list[dict[str, Any]], *, limit: int = 100) -> tuple[bytes, list[str]]:
+    """Read a file whose pieces a fake agent answers with, the last one again and again; and what it was asked."""
+    asked: list[str] = []
+
+    def answer(request: dict[str, Any]) -> bytes:
+        asked.append(request["execute"])
+        if request["execute"] == "guest-file-read":
+            return reply(request, pieces.pop(0) if len(pieces) > 1 else pieces[0])
+        return reply(request, 7 if request["execute"] == "guest-file-open" else {})
+
+    async def main() -> bytes:
+        async with fake_agent(folder, answer) as path, Agent.connect(path) as agent:
+            return await agent.read_file("/sys/x", limit=limit, timeout=5)
+
+    return asyncio.run(main()), asked
+
+
+def piece(data: bytes, *, eof: bool = False) -> dict[str, Any]:
+    return {"count": len(data), "buf-b64": base64.b64encode(data).decode(), "eof": eof}
+
+
+def test_a_file_is_read_to_its_end_and_closed(tmp_path: Path) -> None:
+    data, asked = read_file(tmp_path, [piece(b"a" * 60), piece(b"b" * 40), piece(b"", eof=True)])
+    assert data == b"a" * 60 + b"b" * 40
+    assert asked == ["guest-file-open", *["guest-file-read"] * 3, "guest-file-close"]
+
+
+@pytest.mark.parametrize("more", [piece(b"x"), piece(b"x" * 500, eof=True)])
+def test_a_file_without_end_is_given_up(tmp_path: Path, more: dict[str, Any]) -> None:
+    with pytest.raises(Failed, match="longer than 100 bytes"):
+        read_file(tmp_path, [more])

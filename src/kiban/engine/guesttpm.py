@@ -6,17 +6,19 @@ Sources: Linux's drivers/char/tpm (securityfs' binary_bios_measurements) and Doc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from kiban.adapters.firmware.eventlog import MAX_LOG, PCRS
 from kiban.adapters.guest.agent import Agent
 from kiban.engine.handle import Handle
-from kiban.errors import Damaged, Failed, NotFound
+from kiban.errors import Damaged, Failed, NotFound, TimedOut
 
 _LOG = "/sys/kernel/security/tpm0/binary_bios_measurements"
 _PCR = "/sys/class/tpm/tpm0/pcr-{bank}/{number}"
 _SECONDS = 10.0
+_ALL_SECONDS = 60.0  # for all registers: three questions each
 _HEX_DIGITS = 128
 
 
@@ -59,5 +61,11 @@ async def _agent(handle: Handle) -> AsyncIterator[Agent]:
         raise NotFound(
             f"No guest agent runs in {handle.name}.", "Install qemu-guest-agent in the guest.", code="no-agent"
         )
-    async with Agent.connect(handle.runtime / "agent.sock", timeout=_SECONDS) as agent:
-        yield agent
+    try:
+        async with (
+            asyncio.timeout(_ALL_SECONDS),
+            Agent.connect(handle.runtime / "agent.sock", timeout=_SECONDS) as agent,
+        ):
+            yield agent
+    except TimeoutError as error:
+        raise TimedOut(f"The guest agent of {handle.name} did not show its TPM within {_ALL_SECONDS:g} s.") from error

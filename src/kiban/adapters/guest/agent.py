@@ -126,24 +126,30 @@ class Agent:
 
         Args:
             limit: most bytes taken.
-            timeout: seconds for each answer of the agent.
+            timeout: seconds for the whole file.
 
         Raises:
             Failed: there is no such file, the agent may not read it, or it is longer than `limit`.
-            TimedOut: an answer did not come in time.
+            TimedOut: it did not come in time.
         """
         handle = await self.command("guest-file-open", timeout=timeout, path=path, mode="r")
-        data = b""
         try:
-            while len(data) <= limit:
-                piece = _table(await self.command("guest-file-read", timeout=timeout, handle=handle, count=_PIECE))
-                read = _bytes(piece.get("buf-b64", ""))
-                data += read
-                if piece.get("eof") is True or not read:
-                    return data
+            async with asyncio.timeout(timeout):
+                return await self._read_to_end(handle, path, limit)
+        except TimeoutError as error:
+            raise TimedOut(f"{path} did not come from the guest within {timeout:g} s.") from error
         finally:
             with contextlib.suppress(Failed, TimedOut):  # the guest's own descriptor; what was read counts
                 await self.command("guest-file-close", timeout=timeout, handle=handle)
+
+    async def _read_to_end(self, handle: object, path: str, limit: int) -> bytes:
+        data = b""
+        while len(data) <= limit:
+            piece = _table(await self.command("guest-file-read", handle=handle, count=_PIECE))
+            read = _bytes(piece.get("buf-b64", ""))
+            data += read
+            if (piece.get("eof") is True or not read) and len(data) <= limit:
+                return data
         raise Failed(f"{path} is longer than {limit} bytes in the guest.")
 
     async def shutdown(self, *, mode: str = "powerdown", timeout: float = 2.0) -> None:
