@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from kiban.adapters.bootcheck import authenticode, pe
@@ -32,6 +32,7 @@ NETBOOT = Path("/usr/lib/debian-installer/images/12/amd64/text/debian-installer/
 KERNEL = NETBOOT / "linux"
 
 CODE, DATA = 0x60000020, 0x40000040  # section characteristics
+RELOCATIONS = struct.pack("<IIHH", 0x1000, 12, 0, 0)  # one block, of padding only; EDK2 takes no empty one
 
 
 def real(path: Path) -> bytes:
@@ -50,7 +51,7 @@ def image(path: Path) -> pe.Image:
 class Authority:
     """A certificate and its key, also as PEM files in `folder`."""
 
-    key: rsa.RSAPrivateKey
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
     folder: Path
 
@@ -84,7 +85,6 @@ def authority(
     folder: Path, name: str, issuer: Authority | None = None, *, ca: bool = True, modules_only: bool = False
 ) -> Authority:
     """A new key with a certificate that expired long ago: firmware does not look at the time."""
-    folder.mkdir(exist_ok=True)
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     builder = (
@@ -98,10 +98,26 @@ def authority(
     if modules_only:
         usage = x509.ObjectIdentifier("1.3.6.1.4.1.2312.16.1.2")
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-    made = Authority(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()), folder)
+    return _keep(Authority(key, builder.sign(issuer.key if issuer else key, hashes.SHA256()), folder))
+
+
+def elliptic(folder: Path, name: str) -> Authority:
+    """A self-signed certificate with a key on an elliptic curve."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder(subject_name=subject, issuer_name=subject, serial_number=1)
+    builder = builder.public_key(key.public_key()).not_valid_before(datetime(2001, 1, 1, tzinfo=UTC))
+    return _keep(
+        Authority(key, builder.not_valid_after(datetime(2050, 1, 1, tzinfo=UTC)).sign(key, hashes.SHA256()), folder)
+    )
+
+
+def _keep(made: Authority) -> Authority:
+    """Write its files."""
     pem, private = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    made.folder.mkdir(exist_ok=True)
     made.file.write_bytes(made.certificate.public_bytes(pem))
-    made.key_file.write_bytes(key.private_bytes(pem, private, serialization.NoEncryption()))
+    made.key_file.write_bytes(made.key.private_bytes(pem, private, serialization.NoEncryption()))
     return made
 
 
@@ -185,7 +201,7 @@ def tiny(
     extra: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
     """A PE32+ program of our own making: .text (which only returns), .reloc, and .sbat and others where given."""
-    sections: list[tuple[bytes, bytes, int]] = [(b".text", b"\x31\xc0\xc3", CODE), (b".reloc", bytes(12), DATA)]
+    sections: list[tuple[bytes, bytes, int]] = [(b".text", b"\x31\xc0\xc3", CODE), (b".reloc", RELOCATIONS, DATA)]
     if sbat is not None:
         sections.append((b".sbat", sbat, DATA))
     sections += [(name, content, DATA) for name, content in extra]

@@ -19,6 +19,7 @@ from bootcheck_images import (
     UNSIGNED,
     Authority,
     authority,
+    elliptic,
     hash_entry,
     image,
     microsoft,
@@ -28,10 +29,8 @@ from bootcheck_images import (
     tiny,
     trust,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from kiban.adapters.bootcheck import authenticode, firmware_rule, identify, pe, sbat, shim_rule
+from kiban.adapters.bootcheck import firmware_rule, pe, sbat, shim_rule
 from kiban.adapters.bootcheck.decision import Decision, entry_name
 from kiban.errors import KibanError
 from kiban.model.trust import Signature, Trust
@@ -119,6 +118,14 @@ class TestFirmware:
         assert outcome(firmware(real(GRUB), trust(hash_entry(real(GRUB))))) == ALLOWED
         assert outcome(firmware(real(MEMTEST), trust(hash_entry(real(IPXE))))) == refused("unsigned")
 
+    def test_hashes_that_only_newer_firmware_looks_at(self) -> None:
+        data = tiny()
+        assert firmware(data, trust(hash_entry(data, "sha384"))).verdict == "unknown"
+        assert firmware(data, trust(hash_entry(data), dbx=(hash_entry(data, "sha512"),))).verdict == "unknown"
+        both = trust(hash_entry(data), hash_entry(data, "sha384"))
+        assert outcome(firmware(data, both)) == ALLOWED
+        assert outcome(firmware(data, trust(dbx=(hash_entry(data, "sha384"),)))) == refused("hash-revoked")
+
     def test_a_revoked_hash_is_stronger(self, mine: Authority) -> None:
         for data, db in ((real(MEMTEST), hash_entry(real(MEMTEST))), (sign(tiny(), mine), mine.entry())):
             decision = firmware(data, trust(db, dbx=(hash_entry(data),)))
@@ -199,6 +206,12 @@ class TestFirmware:
         data = bytearray(tiny() + body)
         struct.pack_into("<II", data, TABLE, len(data) - 1600, 1600)
         assert firmware(bytes(data), trust()).verdict == "unknown"
+
+    def test_keys_that_are_not_rsa_do_not_help(self, folder: Path) -> None:
+        curve = elliptic(folder, "Curve")
+        decision = firmware(sign_with_hash(tiny(), curve, "sha256"), trust(curve.entry()))
+        assert outcome(decision) == refused("signer-not-trusted")
+        assert "not RSA" in decision.because
 
     @pytest.mark.parametrize("length", [0.2, 0.5, 0.99, 0.9999])
     def test_truncated_shims_are_refused(self, length: float) -> None:
@@ -333,61 +346,3 @@ class TestShim:
     def test_what_is_no_shim_has_no_rule(self) -> None:
         with pytest.raises(KibanError):
             shim_rule.judge(image(GRUB), image(GRUB), trust())
-
-
-def everything(data: bytes, trusted: Trust, loader: pe.Image) -> None:
-    """All that may be asked about an image; only errors of our own may come out."""
-    try:
-        parsed = pe.from_bytes(data)
-        identify.kind(parsed)
-        authenticode.signers(parsed)
-        sbat.of_image(parsed)
-        firmware_rule.sha256(parsed)
-        decisions = [firmware_rule.judge(parsed, trusted), shim_rule.judge(parsed, loader, trusted)]
-        decisions += [shim_rule.starts(parsed, trusted), shim_rule.judge(loader, parsed, trusted, asked=True)]
-    except KibanError:
-        return
-    assert all(decision.because for decision in decisions)
-
-
-CHANGES = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=8)), max_size=6)
-
-
-class TestFuzz:
-    """Bytes at random places of real programs, most of them in headers and signatures."""
-
-    @pytest.mark.parametrize("where", ["headers", "table", "anywhere"])
-    @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(changes=CHANGES, end=st.one_of(st.none(), st.floats(0, 1)), off=st.booleans())
-    def test_damaged_programs(
-        self, where: str, changes: list[tuple[float, bytes]], end: float | None, off: bool
-    ) -> None:
-        seed = real(FALLBACK)
-        start, size = image(FALLBACK).certificate_table
-        first, length = {"headers": (0, 0x300), "table": (start, size), "anywhere": (0, len(seed))}[where]
-        data = bytearray(seed)
-        for place, change in changes:
-            offset = first + int(place * length)
-            data[offset : offset + len(change)] = change
-        cut = len(data) if end is None else int(end * len(data))
-        some = (Signature("sha256", bytes(32), ""), microsoft()["2011"])
-        everything(bytes(data[:cut]), trust(*microsoft().values(), dbx=some, secure_boot=not off), image(SHIM))
-
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    @given(changes=CHANGES)
-    def test_damaged_shims(self, changes: list[tuple[float, bytes]]) -> None:
-        seed = image(SHIM)
-        vendor = seed.section(".vendor_cert")
-        assert vendor is not None
-        data = bytearray(real(SHIM))
-        for place, change in changes:
-            offset = vendor.offset + int(place * place * vendor.size)
-            data[offset : offset + len(change)] = change
-        everything(bytes(data), trust(microsoft()["2011"], sbat_level=LEVEL.format(1, 1)), seed)
-
-    @settings(max_examples=200, deadline=None)
-    @given(data=st.binary(max_size=400))
-    def test_sbat_data(self, data: bytes) -> None:
-        everything(tiny(sbat=data), trust(), image(SHIM))
-        sbat.keeps(data.decode("latin-1"), sbat.ORIGINAL)
-        sbat.embedded_levels(data)

@@ -59,6 +59,7 @@ class Certificate:
     authority: bool  # may issue certificates
     depth: int | None  # how many authorities may stand below it
     key: bytes = field(repr=False)  # SubjectPublicKeyInfo
+    is_rsa: bool
     key_id: bytes | None
     issuer_key_id: bytes | None
     issuer_serial: int | None
@@ -99,6 +100,7 @@ def _convert(read: x509.Certificate) -> Certificate:
         authority=_may_issue(read),
         depth=constraints["path_len_constraint"].native if constraints is not None else None,
         key=read.public_key.dump(),
+        is_rsa=read.public_key.algorithm == "rsa",
         key_id=read.key_identifier,
         issuer_key_id=authority_id["key_identifier"].native if authority_id is not None else None,
         issuer_serial=authority_id["authority_cert_serial_number"].native if authority_id is not None else None,

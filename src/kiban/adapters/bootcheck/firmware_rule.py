@@ -7,7 +7,7 @@ the older one looks at SHA-256 hashes only, the newer one (since September 2023)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kiban.adapters.bootcheck import authenticode, certificate, loadable, pe
@@ -53,14 +53,25 @@ def _judge_unsigned(image: Image, trust: Trust) -> Decision:
         digests = image.digests(pe.firmware_ranges(image), _HASHES)
     except Damaged as error:
         return refused("damaged-image", f"cannot be hashed: {error.message}")
-    for name, digest in digests.items():
-        entry = find_hash(trust.dbx, name, digest)
-        if entry:
-            return refused("hash-revoked", "is revoked", decided_by=entry_name("dbx", entry))
-    for name, digest in digests.items():
-        entry = find_hash(trust.db, name, digest)
-        if entry:
-            return allowed(entry_name("db", entry), "is not signed, and trusted by its hash")
+    older, newer = _by_hash(trust, {"sha256": digests["sha256"]}), _by_hash(trust, digests)
+    if older.verdict == newer.verdict:
+        return newer
+    return Decision(
+        verdict="unknown",
+        reason="unsigned",
+        because="is not signed, and only firmware made since September 2023 looks at other hashes than SHA-256",
+    )
+
+
+def _by_hash(trust: Trust, digests: Mapping[str, bytes]) -> Decision:
+    denied, permitted = (
+        next((hit for name, digest in digests.items() if (hit := find_hash(database, name, digest))), None)
+        for database in (trust.dbx, trust.db)
+    )
+    if denied:
+        return refused("hash-revoked", "is revoked", decided_by=entry_name("dbx", denied))
+    if permitted:
+        return allowed(entry_name("db", permitted), "is not signed, and trusted by its hash")
     return refused("unsigned", "is not signed")
 
 
@@ -70,8 +81,11 @@ def find_hash(database: Sequence[Signature], algorithm: str, digest: bytes) -> S
 
 
 def revoked_body(revoked: Sequence[Signature], one: Certificate) -> Signature | None:
-    """The entry that names a certificate by the hash of its body. Its time of revocation does not matter: it spares
-    signatures with a timestamp from an authority in dbt, a database that no machine of ours has."""
+    """The entry that names a certificate by the hash of its body.
+
+    Its time of revocation does not matter: it spares signatures with a timestamp of an authority in dbt, a database
+    that no machine of ours has.
+    """
     for entry in revoked:
         if entry.kind.startswith("x509-"):
             digest = certificate.digest(one.body, entry.kind.removeprefix("x509-"))
@@ -85,9 +99,23 @@ class _Findings:
     """What was found out about signatures, for the reason of a refusal."""
 
     untrusted: list[Certificate] = field(default_factory=list)  # signers whose signatures hold
+    other_keys: list[Certificate] = field(default_factory=list)  # signers with keys that are not RSA
     changed: bool = False  # a right signature of something else
     broken: bool = False
     revoked: str = ""  # the dbx entry that names the db certificate
+
+    def note(self, signed: Signed | None, digest: bytes) -> None:
+        """Keep why a signature was of no use."""
+        signers = [one.certificate for one in signed.signers if one.certificate] if signed else []
+        others = [signer for signer in signers if not signer.is_rsa]
+        if others:
+            self.other_keys += others
+        elif signed is None or not signed.holds():
+            self.broken = True
+        elif not signed.claims(digest):
+            self.changed = True
+        else:
+            self.untrusted += signers
 
 
 def _judge_signed(image: Image, trust: Trust, entries: Sequence[Entry], whole: bool) -> Decision:
@@ -170,12 +198,7 @@ def _trusted(signed: Signed | None, digest: bytes, trust: Trust, found: _Finding
                 found.revoked = entry_name("dbx", hit)
                 return None
             return allowed(entry_name("db", entry), f"is signed by {_signer(signed)}")
-    if signed is None or not signed.holds():
-        found.broken = True
-    elif not signed.claims(digest):
-        found.changed = True
-    else:
-        found.untrusted += [one.certificate for one in signed.signers if one.certificate]
+    found.note(signed, digest)
     return None
 
 
@@ -189,6 +212,9 @@ def _refusal(found: _Findings) -> Decision:
         return _certificate_revoked(found.revoked)
     if found.untrusted:
         return not_trusted(found.untrusted)
+    if found.other_keys:
+        names = " and ".join(dict.fromkeys(signer.subject for signer in found.other_keys))
+        return refused("signer-not-trusted", f"is signed by {names} with a key that is not RSA, which firmware ignores")
     if found.changed:
         return refused("damaged-signature", "was changed after it was signed")
     if found.broken:

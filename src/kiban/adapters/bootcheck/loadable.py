@@ -16,7 +16,7 @@ _CODEVIEW = 2  # type of a debug entry
 
 def firmware_fault(image: Image) -> str:
     """What makes EDK2 refuse to load the image (PeCoffLoaderGetImageInfo, PeCoffLoaderLoadImage, CoreLoadPeImage)."""
-    for check in (_directories, _headers, _certificates, _sections_in_file, _debug, _in_memory):
+    for check in (_directories, _headers, _certificates, _sections_in_file, _debug, _in_memory, _relocations):
         fault = check(image)
         if fault:
             return fault
@@ -75,9 +75,27 @@ def _in_memory(image: Image) -> str:
         end = (section.address + section.virtual_size - 1) % 2**32
         if (section.virtual_size or section.size) and max(section.address, end) >= image.image_size:
             return f"has its section {section.name} outside of its size in memory"
+    return ""
+
+
+def _relocations(image: Image) -> str:
+    """Blocks of relocations: where they stand, how long they are. What is in them is left to the firmware.
+
+    A stripped image starts only where it was linked for, if the machine has that memory free; never at 0.
+    """
+    if image.characteristics & pe.RELOCATIONS_STRIPPED:
+        return "" if image.base else "has no relocations, and was not linked for any address"
     address, size = image.relocation_table or (0, 0)
-    if size and not image.characteristics & pe.RELOCATIONS_STRIPPED and address + size > image.image_size:
+    if size and address + size > image.image_size:
         return "has relocations outside of its size in memory"
+    holder = next((one for one in image.sections if one.address <= address < one.address + one.size), None)
+    blocks = image.read(holder.offset, holder.size)[address - holder.address :][:size] if size and holder else b""
+    place = 0
+    while place + 8 <= len(blocks):
+        block = int.from_bytes(blocks[place + 4 : place + 8], "little")
+        if not 0 < block <= size - place:
+            return "has damaged relocations"
+        place += block
     return ""
 
 

@@ -79,6 +79,7 @@ class Image:
     directory_count: int  # NumberOfRvaAndSizes as it stands, up to 2^32-1
     directories: tuple[Range, ...]
     entry_point: int
+    base: int  # the address it was linked for
     section_alignment: int
     file_alignment: int
     image_size: int
@@ -190,6 +191,7 @@ def parse(read: Read, size: int) -> Image:
             struct.unpack_from("<II", head, first + 8 * number) for number in range(min(directory_count, 16))
         ),
         entry_point=struct.unpack_from("<I", head, 24 + 16)[0],
+        base=struct.unpack_from("<Q" if plus else "<I", head, 24 + (24 if plus else 28))[0],
         section_alignment=struct.unpack_from("<I", head, 24 + 32)[0],
         file_alignment=struct.unpack_from("<I", head, 24 + 36)[0],
         image_size=numbers[0],
