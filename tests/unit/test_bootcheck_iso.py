@@ -12,6 +12,7 @@ import pytest
 from disk_makers import FILES, LOADER, MIB, RANDOM, fat, in_partition, opened, run, write_tree
 
 from kiban.adapters.bootcheck.source import Memory, Source
+from kiban.adapters.bootcheck.volumes import partitions
 from kiban.adapters.bootcheck.volumes.eltorito import EFI_PLATFORM, BootImage, el_torito
 from kiban.adapters.bootcheck.volumes.fat import Fat
 from kiban.adapters.bootcheck.volumes.firmware import has_udf, volumes
@@ -236,19 +237,22 @@ def hybrid(folder: Path, efi_image: Path, *options: str) -> Path:
     return make_iso(folder / "hybrid.iso", FILES, "-R", *appended, "-no-emul-boot", *options)
 
 
-@pytest.mark.parametrize(
-    ("options", "scheme"), [([], "mbr"), (["-appended_part_as_gpt", "-partition_offset", "16"], "gpt")]
-)
-def test_a_hybrid_boots_from_its_partition_on_a_disk(
-    options: list[str], scheme: str, efi_image: Path, tmp_path: Path
-) -> None:
-    with opened(hybrid(tmp_path, efi_image, *options)) as medium:
-        as_dvd = volumes(medium, BLOCK)
-        assert [volume.boot_image is not None for volume in as_dvd] == [True]
-        assert loader_in(as_dvd[0].source) == LOADER
-        as_disk = [volume for volume in volumes(medium) if volume.partition and volume.partition.is_esp]
-        assert [volume.partition.scheme for volume in as_disk if volume.partition] == [scheme]
-        assert loader_in(as_disk[0].source) == LOADER
+def test_a_hybrid_boots_from_its_catalog_on_a_disk_as_well(efi_image: Path, tmp_path: Path) -> None:
+    """EDK2 looks for a boot catalog before it looks for an MBR."""
+    with opened(hybrid(tmp_path, efi_image)) as medium:
+        assert [partition.is_esp for partition in partitions.read(medium)] == [False, True]
+        for sector in (BLOCK, 512):
+            (volume,) = volumes(medium, sector)
+            assert volume.boot_image is not None
+            assert loader_in(volume.source) == LOADER
+
+
+def test_a_hybrid_with_a_gpt_boots_from_its_partition_on_a_disk(efi_image: Path, tmp_path: Path) -> None:
+    with opened(hybrid(tmp_path, efi_image, "-appended_part_as_gpt", "-partition_offset", "16")) as medium:
+        (as_dvd,) = volumes(medium, BLOCK)
+        assert as_dvd.boot_image is not None
+        (as_disk,) = [volume for volume in volumes(medium) if volume.partition and volume.partition.is_esp]
+        assert loader_in(as_dvd.source) == loader_in(as_disk.source) == LOADER
 
 
 def test_a_cd_in_a_partition_is_looked_into(bootable: Path, tmp_path: Path) -> None:

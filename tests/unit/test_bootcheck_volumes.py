@@ -333,6 +333,21 @@ def test_a_file_system_without_a_partition_table_is_the_whole_medium(small: Path
     assert Fat(volume.source).find(LOADER_PATH) is not None
 
 
+def test_a_gpt_without_partitions_leaves_nothing_to_look_at(tmp_path: Path) -> None:
+    disk = sparse(tmp_path / "disk", 8 * MIB)
+    run("sfdisk", "-q", disk, text="label: gpt\n")
+    with opened(disk) as medium:
+        assert volumes(medium) == []
+
+
+def test_a_gpt_of_which_no_copy_is_intact_is_damaged(tmp_path: Path) -> None:
+    disk = gpt_disk(tmp_path)
+    for at in (512, len(disk) - 512):
+        disk[at] ^= 1
+    with pytest.raises(Damaged, match="both copies"):
+        volumes(Memory(bytes(disk)))
+
+
 # paths and folders
 
 

@@ -17,6 +17,7 @@ from kiban.errors import Damaged
 
 _FAT12_LIMIT, _FAT16_LIMIT = 0xFF5, 0xFFF5  # clusters, as EDK2 counts
 _DIRECTORY_LIMIT = 65536 * 32  # bytes; the specification's limit of entries
+_TABLE_PIECE = 3 << 10  # bytes of the table read at once; entries of all widths end at multiples of 3
 _LONG_NAME = 0x0F
 _VOLUME_LABEL = 0x08
 _FOLDER = 0x10
@@ -67,6 +68,7 @@ class Fat:
         self._clusters = (sectors - first) // per_cluster
         self.bits = self._width(small=bool(fat16))
         self._root = 0 if fat16 else root
+        self._piece = -1, b""  # of the table, the latest that was read
 
     def _width(self, *, small: bool) -> int:
         """12, 16 or 32; the count of clusters decides, not the label."""
@@ -167,10 +169,15 @@ class Fat:
                 mark, next_mark = cluster, next_mark * 2
 
     def _next(self, cluster: int) -> int:
-        offset = cluster * self.bits // 8
+        self.budget.step()
+        number, within = divmod(cluster * self.bits // 8, _TABLE_PIECE)
+        if number != self._piece[0]:
+            start = number * _TABLE_PIECE
+            length = max(0, min(_TABLE_PIECE, self._table_size - start))
+            self._piece = number, self._volume.read(self._table + start, length)
         width = 4 if self.bits == 32 else 2
-        check_range(self._table_size, offset, width)
-        value = int.from_bytes(self._volume.read(self._table + offset, width), "little")
+        check_range(len(self._piece[1]), within, width)
+        value = int.from_bytes(self._piece[1][within : within + width], "little")
         if self.bits == 12:
             return value >> 4 if cluster & 1 else value & 0xFFF
         return value & 0x0FFFFFFF

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The places on a medium where firmware looks for a FAT file system, in the order in which it finds them.
 
-As EDK2 has it (PartitionDxe and BDS of edk2-stable202211): a GPT, else an MBR, else a CD's boot catalog; only a medium
-with none of them is taken as one file system. A partition that holds a CD's boot catalog is looked into once more.
+As EDK2 has it (PartitionDxe of edk2-stable202211): a GPT, else a CD's boot catalog, else an MBR; only a medium with
+none of them is taken as one file system. A partition that holds a CD's boot catalog is looked into once more.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from kiban.adapters.bootcheck.source import Source
 from kiban.adapters.bootcheck.volumes import partitions
 from kiban.adapters.bootcheck.volumes.eltorito import BLOCK, BootImage, el_torito
 from kiban.adapters.bootcheck.volumes.partitions import Partition
-from kiban.errors import Damaged
 
 _PARTITIONS_LIMIT = 256  # looked into; nobody boots from one behind that
 
@@ -44,22 +43,19 @@ def volumes(medium: Source, sector: int = 512) -> list[Volume]:
     Raises:
         Damaged: there is nothing but a GPT of which no copy is intact.
     """
-    damaged: Damaged | None = None
-    try:
-        found = partitions.read(medium, sector)
-    except Damaged as error:
-        found, damaged = [], error  # an ISO for disks and DVDs has a GPT that a DVD drive's sector size hides
-    if found:
-        return list(_in_partitions(medium, sector, found[:_PARTITIONS_LIMIT]))
+    found = partitions.gpt(medium, sector)
+    if found is not None:
+        return list(_in_partitions(medium, sector, found))
     images = [Volume(image.open(medium), boot_image=image) for image in el_torito(medium, sector)]
-    if damaged is not None and not images:
-        raise damaged
-    return images or [Volume(medium)]
+    if images:
+        return images
+    found = partitions.read(medium, sector)
+    return list(_in_partitions(medium, sector, found)) if found else [Volume(medium)]
 
 
 def _in_partitions(medium: Source, sector: int, found: list[Partition]) -> Iterator[Volume]:
     nested: list[Volume] = []
-    for partition in found:
+    for partition in found[:_PARTITIONS_LIMIT]:
         if partition.start >= medium.size:
             continue
         window = partition.open(medium)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Partition tables, as EDK2's PartitionDxe understands them: GPT first, then MBR.
+"""Partition tables, GPT and MBR, as EDK2's PartitionDxe understands them.
 
 Sources: UEFI specification 2.10 chapter 5; for what firmware accepts, MdeModulePkg/Universal/Disk/PartitionDxe of
 edk2-stable202211. A partition that it would not make a handle for is not in the answer.
@@ -47,7 +47,7 @@ class Partition:
 
 
 def read(medium: Source, sector: int = 512) -> list[Partition]:
-    """The partitions that firmware would see; empty where there is no partition table.
+    """The partitions of the GPT, or else of the MBR; empty where there is no partition table.
 
     Args:
         sector: the logical block size of the device, in bytes: 512, 2048 on a DVD, 4096. A table that was written for
@@ -56,20 +56,37 @@ def read(medium: Source, sector: int = 512) -> list[Partition]:
     Raises:
         Damaged: a protective MBR says that there is a GPT, but neither copy is intact, and nothing else is there.
     """
-    if medium.size < sector:
-        return []
-    head = medium.read(0, sector)
-    protective = any(kind == _PROTECTIVE and start == 1 for kind, start, _ in _records(head))
-    found = _gpt(medium, sector) if protective else None
-    if found is not None:
-        return found
-    others = list(_mbr(medium, sector, head))
-    if protective and not others:
-        raise Damaged(
-            "Its protective MBR promises a GPT partition table, but both copies of that are damaged or missing.",
-            "look at the disk with a partitioning tool, for instance sfdisk --verify",
-        )
-    return others
+    found = gpt(medium, sector)
+    if found is None:
+        found = mbr(medium, sector)
+        if not found and is_protective(medium, sector):
+            raise Damaged(
+                "Its protective MBR promises a GPT partition table, but both copies of that are damaged or missing.",
+                "look at the disk with a partitioning tool, for instance sfdisk --verify",
+            )
+    return found
+
+
+def is_protective(medium: Source, sector: int) -> bool:
+    """Whether the boot sector says that the medium has a GPT, without which firmware looks for none."""
+    return any(kind == _PROTECTIVE and start == 1 for kind, start, _ in _records(_head(medium, sector)))
+
+
+def gpt(medium: Source, sector: int) -> list[Partition] | None:
+    """The partitions of the first copy of the GPT that is intact, None if none is."""
+    if not is_protective(medium, sector):
+        return None
+    for lba in (1, medium.size // sector - 1):
+        header = _gpt_header(medium, sector, lba)
+        entries = _gpt_entries(medium, sector, header) if header else None
+        if header and entries is not None:
+            return _gpt_partitions(header, entries, sector)
+    return None
+
+
+def mbr(medium: Source, sector: int) -> list[Partition]:
+    """The partitions of the MBR, those in an extended one last; empty if it has none or contradicts itself."""
+    return list(_mbr(medium, sector, _head(medium, sector)))
 
 
 def table_sector(medium: Source) -> int:
@@ -80,14 +97,8 @@ def table_sector(medium: Source) -> int:
     return 0
 
 
-def _gpt(medium: Source, sector: int) -> list[Partition] | None:
-    """The partitions of the first copy that is intact, None if none is."""
-    for lba in (1, medium.size // sector - 1):
-        header = _gpt_header(medium, sector, lba)
-        entries = _gpt_entries(medium, sector, header) if header else None
-        if header and entries is not None:
-            return _gpt_partitions(header, entries, sector)
-    return None
+def _head(medium: Source, sector: int) -> bytes:
+    return medium.read(0, sector) if medium.size >= sector else b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,8 @@ def _records(block: bytes) -> list[tuple[int, int, int]]:
 def _mbr(medium: Source, sector: int, head: bytes) -> Iterator[Partition]:
     """The boot sector of a file system has the same mark, so a table counts only if its partitions make sense."""
     records = _records(head)
+    if not records:
+        return
     used = [at for at, (kind, _, size) in enumerate(records) if kind and size]
     ranges = [(records[at][1], records[at][1] + records[at][2] - 1) for at in used]
     if any(last >= medium.size // sector for _, last in ranges) or _overlapping(ranges, [True] * len(ranges)):
