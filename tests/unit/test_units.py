@@ -1,49 +1,47 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Sizes: what people write, what they are told."""
+"""The systemd units that are shipped: systemd understands each line, and they keep machines alive over a restart."""
 
-import contextlib
+from __future__ import annotations
+
+import configparser
+import os
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kiban.errors import BadInput
-from kiban.model.units import GiB, KiB, MiB, TiB, format_size, parse_size
+UNITS = Path(__file__).parents[2] / "packaging" / "systemd"
 
 
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("2G", 2 * GiB), ("512M", 512 * MiB), ("1.5T", 3 * TiB // 2), ("20GiB", 20 * GiB), ("20gb", 20 * GiB),
-        (" 64 k ", 64 * KiB), ("1B", 1), ("0.5K", 512), ("1024P", 1 << 60), ("1.1G", 1181115904),
-    ],
-)  # fmt: skip
-def test_sizes_are_powers_of_1024(text: str, size: int) -> None:
-    assert parse_size(text) == size
+def verified(folder: Path, scope: str, text: str) -> str:
+    """What systemd has to say about a unit, whose program is not installed where the tests run."""
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze is not installed")
+    unit = folder / "kiban.service"
+    unit.write_text(text.replace("/usr/bin/kiban", "/bin/true"))
+    done = subprocess.run(
+        ["systemd-analyze", f"--{scope}", "--man=no", "verify", str(unit)],
+        env=os.environ | {"XDG_RUNTIME_DIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "".join(line for line in done.stderr.splitlines(keepends=True) if "kiban" in line)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "0", "0G", "-1G", "+1G", "abc", "2048", "1e9G", "1025P", "9" * 30 + "G", "1GG", "G", "0x10M", "٣G",
-             "1.G", ".5G", "0.0001K", "nan", "inf", "2 G B", "1,5G"],
-)  # fmt: skip
-def test_nonsense_is_refused_with_a_hint(text: str) -> None:
-    with pytest.raises(BadInput) as caught:
-        parse_size(text)
-    assert "20GiB" in caught.value.hint
+@pytest.mark.parametrize("scope", ["system", "user"])
+def test_systemd_understands_the_units(tmp_path: Path, scope: str) -> None:
+    text = (UNITS / scope / "kiban.service").read_text()
+    assert verified(tmp_path, scope, text) == ""
+    assert "KillModus" in verified(tmp_path, scope, text.replace("KillMode", "KillModus"))
+    assert "both" in verified(tmp_path, scope, text.replace("Type=notify", "Type=both"))
 
 
-@given(st.text(max_size=60))
-def test_no_text_does_anything_but_parse_or_bad_input(text: str) -> None:
-    with contextlib.suppress(BadInput):
-        assert 0 < parse_size(text) <= 1 << 60
-
-
-@given(st.integers(1, 1 << 20), st.sampled_from("KMGT"))
-def test_what_is_written_comes_back(number: int, unit: str) -> None:
-    assert parse_size(f"{number}{unit}") == number * {"K": KiB, "M": MiB, "G": GiB, "T": TiB}[unit]
-
-
-def test_sizes_for_people() -> None:
-    assert [format_size(n) for n in (0, 512, KiB, 1536 * MiB, 20 * GiB, 64 * TiB)] == [
-        "0 B", "512 B", "1 KiB", "1.5 GiB", "20 GiB", "64 TiB",
-    ]  # fmt: skip
+@pytest.mark.parametrize("scope", ["system", "user"])
+def test_the_units_end_the_service_only(scope: str) -> None:
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.read(UNITS / scope / "kiban.service")
+    service = unit["Service"]
+    assert (service["KillMode"], service["OOMPolicy"], service["TasksMax"]) == ("process", "continue", "infinity")
+    assert scope == "user" or service["RuntimeDirectoryPreserve"] == "yes"
