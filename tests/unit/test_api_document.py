@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
-from typing import get_type_hints
 
 import pytest
 from api_fakes import names
@@ -65,7 +64,8 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
 )
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
     sent: type[BaseModel] = getattr(answers, kind.__name__)
-    members = {name for name in get_type_hints(kind) if not name.startswith("_")}
+    declared = [name for base in kind.__mro__ for name in base.__dict__.get("__annotations__", {})]
+    members = {name for name in declared if not name.startswith("_")}
     assert members == set(sent.model_fields)
     assert not members & set(dir(dict)), "a method of dict would hide it"
 
