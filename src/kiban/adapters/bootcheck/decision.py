@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kiban.adapters.bootcheck import certificate
+from kiban.errors import Damaged
 from kiban.model.bootcheck import Reason, Verdict
 from kiban.model.trust import Signature
 
@@ -34,6 +35,11 @@ def refused(reason: Reason, because: str, *, decided_by: str = "", missing: str 
 def allowed(decided_by: str, because: str) -> Decision:
     """A permission; see Decision."""
     return Decision(verdict="allowed", decided_by=decided_by, because=because)
+
+
+def clause(error: Damaged) -> str:
+    """An error's sentence as part of another one."""
+    return error.message[:1].lower() + error.message[1:].rstrip(".")
 
 
 def entry_name(database: str, entry: Signature) -> str:

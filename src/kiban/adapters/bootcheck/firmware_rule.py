@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from kiban.adapters.bootcheck import authenticode, certificate, loadable, pe
 from kiban.adapters.bootcheck.authenticode import Entry, Signed
 from kiban.adapters.bootcheck.certificate import Certificate
-from kiban.adapters.bootcheck.decision import Decision, allowed, entry_name, refused
+from kiban.adapters.bootcheck.decision import Decision, allowed, clause, entry_name, refused
 from kiban.adapters.bootcheck.pe import Image
 from kiban.errors import Damaged
 from kiban.model.trust import Signature, Trust
@@ -44,15 +44,16 @@ def judge(image: Image, trust: Trust) -> Decision:
     try:
         entries, whole = authenticode.firmware_table(image)
     except Damaged as error:
-        return Decision(verdict="unknown", reason="damaged-signature", because=f"cannot be judged: {error.message}")
+        return Decision(verdict="unknown", reason="damaged-signature", because=f"cannot be judged: {clause(error)}")
     return _judge_signed(image, trust, entries, whole)
 
 
 def _judge_unsigned(image: Image, trust: Trust) -> Decision:
+    kinds = {"sha256", *(entry.kind for entry in (*trust.db, *trust.dbx))}
     try:
-        digests = image.digests(pe.firmware_ranges(image), _HASHES)
+        digests = image.digests(pe.firmware_ranges(image), [name for name in _HASHES if name in kinds])
     except Damaged as error:
-        return refused("damaged-image", f"cannot be hashed: {error.message}")
+        return refused("damaged-image", f"cannot be hashed: {clause(error)}")
     older, newer = _by_hash(trust, {"sha256": digests["sha256"]}), _by_hash(trust, digests)
     if older.verdict == newer.verdict:
         return newer

@@ -32,7 +32,8 @@ _TEXTS = (
     ("Perform MOK management".encode("utf-16-le"), "MOK manager"),
     ("BOOTX64.CSV".encode("utf-16-le"), "shim's fallback loader"),
     ("bootx64.csv".encode("utf-16-le"), "shim's fallback loader"),
-    (b"grub_", GRUB),
+    (b"Welcome to GRUB!", GRUB),
+    ("rEFInd".encode("utf-16-le"), "rEFInd"),
 )
 _SEARCHED = 3 * 1024 * 1024  # bytes at the start of an image; loaders are smaller, and kernels are known before
 _CHUNK = 256 * 1024

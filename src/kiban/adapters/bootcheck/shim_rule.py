@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from kiban.adapters.bootcheck import authenticode, certificate, loadable, pe, sbat
 from kiban.adapters.bootcheck.authenticode import Signed
-from kiban.adapters.bootcheck.decision import Decision, allowed, entry_name, refused
+from kiban.adapters.bootcheck.decision import Decision, allowed, clause, entry_name, refused
 from kiban.adapters.bootcheck.firmware_rule import find_hash, not_trusted, verifies
 from kiban.adapters.bootcheck.pe import Image
 from kiban.errors import Damaged
@@ -120,7 +120,7 @@ def judge(image: Image, shim: Image, trust: Trust, *, asked: bool = False) -> De
     try:
         decision = _authenticode(image, own, trust)
     except Damaged as error:
-        return refused("damaged-signature", f"cannot be verified: {error.message}")
+        return refused("damaged-signature", f"cannot be verified: {clause(error)}")
     if decision.verdict != "allowed" or own.own_sbat is None:
         return decision
     return _image_sbat(image, own, trust, asked=asked) or decision
@@ -159,7 +159,11 @@ def _authenticode(image: Image, shim: Shim, trust: Trust) -> Decision:
             return allowed(entry_name(name, entry), "is trusted by its hash")
     if not image.certificate_table[1]:
         return refused("unsigned", "is not signed")
-    return _signatures([_read(entry.data) for entry in authenticode.shim_table(image)], digest, shim, trust)
+    entries = authenticode.shim_table(image)
+    decision = _signatures([_read(entry.data) for entry in entries], digest, shim, trust)
+    if decision.reason == "damaged-signature" and {"sha384", "sha512", "sha1"} & {entry.algorithm for entry in entries}:
+        return refused(decision.reason, "is signed with another hash than SHA-256, the only one that shim looks at")
+    return decision
 
 
 def _deny(shim: Shim, trust: Trust) -> tuple[tuple[str, Sequence[Signature]], ...]:
@@ -235,7 +239,7 @@ def _sbat(data: bytes, shim: Shim, trust: Trust) -> Decision | None:
     try:
         hit = sbat.revoked(sbat.image_entries(data), sbat.level_entries(text))
     except Damaged as error:
-        return refused("sbat-revoked", f"is refused: {error.message}", decided_by=decided_by)
+        return refused("sbat-revoked", f"is refused: {clause(error)}", decided_by=decided_by)
     if hit is None:
         return None
     because = f"has generation {hit.generation} of {hit.component}, and generation {hit.demanded} is demanded"
