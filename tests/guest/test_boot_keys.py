@@ -16,13 +16,16 @@ from kiban.model.requests import ComRequest, DiskRequest
 IPXE = Path("/usr/lib/ipxe/ipxe.efi")  # unsigned, and says its name first
 SHIM = Path("/usr/lib/shim/shimx64.efi.signed")
 GRUB = Path("/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
+MANAGER = Path("/usr/lib/shim/mmx64.efi")
 REFUSED = "No bootable option or device was found"
 IMAGE = 32 << 20
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def keys(root: Path) -> Path:
     """A folder with the certificates of PK, KEK and db, and their private keys beside them."""
+    if lacking := [program for program in ("sbsign", "openssl", "mkfs.vfat", "mcopy") if shutil.which(program) is None]:
+        pytest.skip(f"not installed: {', '.join(lacking)}")
     folder = root / "keys"
     folder.mkdir()
     for name in ("PK", "KEK", "db"):
@@ -43,9 +46,6 @@ def keys(root: Path) -> Path:
 
 
 def test_own_keys_decide_what_starts(make: MakeGuest, service: Service, root: Path, keys: Path) -> None:
-    for program in ("sbsign", "mkfs.vfat", "mcopy"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
     serial, disk = root / "keys.log", root / "esp.img"
     signed = root / "signed.efi"
     _run("sbsign", "--key", keys / "db.key", "--cert", keys / "db.crt", "--output", signed, IPXE)
@@ -85,12 +85,30 @@ def test_own_keys_decide_what_starts(make: MakeGuest, service: Service, root: Pa
     assert _start(guest, serial, "GNU GRUB") == REFUSED
 
 
-def _start(guest: Guest, serial: Path, runs: str) -> str:
-    """Start the machine, and turn it off when its loader runs (`runs` is on its screen) or nothing did."""
+def test_shim_trusts_what_is_enrolled_for_it(make: MakeGuest, service: Service, root: Path, keys: Path) -> None:
+    """In GRUB's place stands MokManager, signed anew: it has the .sbat section that shim asks for, and shows itself."""
+    serial, disk, signed = root / "mok.log", root / "mok.img", root / "mm.efi"
+    _run("sbsign", "--key", keys / "db.key", "--cert", keys / "db.crt", "--output", signed, MANAGER)
+    _fill(disk, {"BOOTX64.EFI": SHIM, "grubx64.efi": signed})
+    guest = make(
+        "mok",
+        2,
+        disks=[DiskRequest(path=str(disk), format="raw")],
+        nics=[],
+        coms=[ComRequest(number=1, kind="file", path=str(serial))],
+    )
+    assert _start(guest, serial, "MOK management", "Security Violation") == "Security Violation"
+    service.kiban("secureboot", "enroll", guest.name, "--mok", str(keys / "db.crt"))
+    assert _start(guest, serial, "MOK management", "Security Violation") == "MOK management"
+    assert [key.name for key in guest.client.secure_boot(guest.name).mok] == ["own db"], "shim kept what was enrolled"
+
+
+def _start(guest: Guest, serial: Path, runs: str, refused: str = REFUSED) -> str:
+    """Start the machine, and turn it off when its loader runs (`runs` is on its screen) or it is refused."""
     serial.unlink(missing_ok=True)
     guest.client.start(guest.name)
     found = until(
-        lambda: next((words for words in (runs, REFUSED) if words in _said(serial)), ""), f"{runs} or a refusal"
+        lambda: next((words for words in (runs, refused) if words in _said(serial)), ""), f"{runs} or a refusal"
     )
     guest.off()
     return found

@@ -25,6 +25,7 @@ from kiban.adapters.firmware.edk2vars import Variable, VariableStore
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.store import directory as store
 from kiban.commands import machines as commands
+from kiban.commands.registry import COMMANDS
 from kiban.engine import bootcheck, editing, keyview, nvram, secureboot, view
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
@@ -386,6 +387,12 @@ def test_keys_change_only_while_the_machine_is_off(there: World) -> None:
     before = (directory / nvram.FILE).read_bytes()
     act(there, work)
     assert (directory / nvram.FILE).read_bytes() == before
+
+
+def test_looking_wants_less_than_changing() -> None:
+    wanted = {name: command.permission for name, command in COMMANDS.items() if name.startswith("secureboot.")}
+    assert wanted.pop("secureboot.show") == "read"
+    assert set(wanted.values()) == {"manage"}
 
 
 def test_generation_1_has_no_keys(there: World) -> None:

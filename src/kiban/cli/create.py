@@ -81,7 +81,12 @@ SecureBoot = Annotated[
 ]
 Template = Annotated[
     str | None,
-    typer.Option("--template", metavar="NAME", help="Whose loaders Secure Boot trusts.", rich_help_panel=FIRMWARE),
+    typer.Option(
+        "--template",
+        metavar="NAME",
+        help="Whose loaders Secure Boot trusts: microsoft-uefi-ca, microsoft-windows, open-source, custom.",
+        rich_help_panel=FIRMWARE,
+    ),
 ]
 Keys = Annotated[
     str | None,

@@ -48,7 +48,7 @@ def enroll(
     \b
     Examples:
       kiban secureboot enroll web --db our-signer.pem
-      kiban secureboot enroll web --mok module-signing.der
+      kiban secureboot enroll web --mok our-kernels.der
     """
     _changed(connect().enroll(name, pk=pk or (), kek=kek or (), db=db or (), mok=mok or ()), output)
 
