@@ -143,6 +143,13 @@ def test_when_it_does_not_start_the_log_is_the_hint(paths: Paths) -> None:
     assert "earlier" not in caught.value.hint
 
 
+def test_a_service_that_is_just_coming_up_is_not_taken_for_a_failure(paths: Paths) -> None:
+    paths.state.mkdir()
+    with service_lock(paths), pytest.raises(errors.NoService) as caught:
+        kiban.connect().version()
+    assert f"holds {paths.state}" in caught.value.message
+
+
 def test_a_socket_path_that_is_too_long(paths: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIBAN_RUNTIME", str(paths.runtime / ("x" * 100)))
     with pytest.raises(errors.NoService) as caught:

@@ -86,10 +86,10 @@ def _spawn(paths: Paths) -> None:
             pass_fds=(writer,),
         )
         os.close(writer)
-        up = bool(select.select([pipe], [], [], PATIENCE)[0]) and pipe.read(1) == b"1"
-        if not up:
-            service.poll()
-            if service.returncode == 4:  # Conflict: somebody else's `kiban serve` was faster
+        told = bool(select.select([pipe], [], [], PATIENCE)[0])
+        if not told or pipe.read(1) != b"1":
+            # without a word it has ended, which the kernel says a moment later than that its end of the pipe is closed
+            if told and service.wait() == 4:  # Conflict: somebody else's `kiban serve` was faster
                 return
             raise NoService(f"The service did not start; its log is {log}.", _tail(log, before))
     # it outlives this process; but while this one lives, it is the parent, and has to take note of the service's end
