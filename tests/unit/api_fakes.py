@@ -23,6 +23,7 @@ from kiban.engine.keyview import Key, KeysView, Revoked
 from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
+from kiban.model.bootcheck import Report, Signer, Stage
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 from kiban.paths import Paths
 
@@ -154,7 +155,28 @@ TPM = TpmView(
     pcrs=(PCR,),
     problem="",
 )
+SIGNER = Signer(subject="A", issuer="B", sha256="ab" * 32, not_after="2030-01-01T00:00:00+00:00", chain=("A", "B"))
+STAGE = Stage(
+    device="dvd0",
+    path="\\EFI\\BOOT\\BOOTX64.EFI",
+    kind="shim",
+    loaded_by="firmware",
+    architecture="x86-64",
+    size=900000,
+    sha256="cd" * 32,
+    signers=(SIGNER,),
+    sbat=(("sbat", 1), ("shim", 4)),
+    verdict="refused",
+    reason="signer-not-trusted",
+    decided_by="",
+    sentence="It is signed by A.",
+)
+REPORT = Report(
+    verdict="refused", reason="signer-not-trusted", sentence="Refused.", hint="do", stages=(STAGE,), bytes_read=4096
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
+    "bootcheck.explain": lambda: REPORT,
+    "bootcheck.explain_path": lambda: REPORT,
     "machines.list": lambda: [VIEW, replace(VIEW, name="db", floppy=None, secure_boot=None)],
     "machines.remove": lambda: None,
     "screen.screenshot": lambda: PNG,

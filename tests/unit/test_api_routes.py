@@ -98,6 +98,8 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.reset_keys("web", "open-source"), ("secureboot.reset", "web", "open-source")),
     (lambda c: c.update_keys("web"), ("secureboot.update", "web")),
     (lambda c: c.undo_keys("web"), ("secureboot.undo", "web")),
+    (lambda c: c.explain("web"), ("bootcheck.explain", "web", "")),
+    (lambda c: c.explain_path("/a.img", format="raw"), ("bootcheck.explain_path", "/a.img", "", "raw", "")),
     (lambda c: c.tpm("web"), ("tpm.show", "web")),
     (lambda c: c.tpm_log("web", source="memory"), ("tpm.log", "web", "memory")),
     (lambda c: c.tpm_raw_log("web"), ("tpm.raw_log", "web", "auto")),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import devices, doctor, life, machines, screen, secureboot, tpm
+from kiban.commands import bootcheck, devices, doctor, life, machines, screen, secureboot, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -58,6 +58,8 @@ COMMANDS: dict[str, Command] = {
         Command("secureboot.reset", secureboot.reset, "manage", False),
         Command("secureboot.update", secureboot.update, "manage", False),
         Command("secureboot.undo", secureboot.undo, "manage", False),
+        Command("bootcheck.explain", bootcheck.explain, "read", False),
+        Command("bootcheck.explain_path", bootcheck.explain_path, "operate", False),
         Command("doctor.report", doctor.report, "read", False),
     )
 }

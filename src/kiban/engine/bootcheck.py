@@ -30,7 +30,10 @@ PATIENCE = 2.0
 """Seconds that a start waits for its check once the machine runs; a later warning is told as an event."""
 
 FORMATS = {".vhdx": "vhdx", ".vhd": "vhd", ".qcow2": "qcow2", ".raw": "raw", ".img": "raw", ".iso": "iso"}
-BOOT_FILES = ("bootx64.efi", "shimx64.efi", "bootnetx64.efi", "EFI/BOOT/BOOTX64.EFI", "grubx64.efi", "ipxe.efi")
+BOOT_FILES = (
+    *("bootx64.efi", "shimx64.efi", "bootnetx64.efi", "debian-installer/amd64/bootnetx64.efi"),
+    *("EFI/BOOT/BOOTX64.EFI", "grubx64.efi", "ipxe.efi"),
+)
 """What a network boot folder is searched for when its boot file is not named."""
 _checks: set[asyncio.Task[None]] = set()  # asyncio itself keeps no hold of a task
 _log = logging.getLogger(__name__)
@@ -177,8 +180,7 @@ def begin(handle: Handle) -> asyncio.Task[None] | None:
     What would be refused becomes one of the machine's warnings and an event. It starts all the same: the guest may have
     other plans, and the firmware has the last word.
     """
-    uefi = handle.machine.uefi
-    if uefi is None or not uefi.secure_boot:
+    if handle.machine.uefi is None:
         return None
     task = asyncio.create_task(_warn(handle, handle.warnings), name=f"check of {handle.name}'s boot media")
     _checks.add(task)
@@ -201,6 +203,8 @@ def cancel(task: asyncio.Task[None] | None) -> None:
 async def _warn(handle: Handle, warnings: list[str]) -> None:
     try:
         media, own = await asyncio.to_thread(_question, handle)
+        if not own.secure_boot:
+            return
         report = await _ask(media, own, handle.name)
     except KibanError as error:  # a start never fails by it
         _log.warning("what %s would boot cannot be said: %s", handle.name, error)

@@ -67,11 +67,16 @@ def grub_kernels(volumes: Sequence[Folder], path: str) -> tuple[list[File], list
     return list(found.values()), list(missing)
 
 
+def _menus(volume: Folder, path: str) -> Iterator[str]:
+    """Where distributions' GRUBs look for a menu: beside themselves, in usual places, in their vendor's folder."""
+    yield from (beside(path, name) for name in ("grub.cfg", "grub/grub.cfg"))
+    yield from ("/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/grub/grub.cfg")
+    yield from (f"/EFI/{entry.name}/grub.cfg" for entry in volume.entries("/EFI")[:_MOST_ENTRIES] if entry.is_folder)
+
+
 def _menu_kernels(volumes: Sequence[Folder], path: str) -> Iterator[str]:
-    places = [beside(path, name) for name in ("grub.cfg", "grub/grub.cfg")]
-    places += ["/boot/grub/grub.cfg", "/boot/grub2/grub.cfg", "/grub/grub.cfg", "/EFI/BOOT/grub.cfg"]
     for volume in volumes:
-        for place in places:
+        for place in dict.fromkeys(_menus(volume, path)):
             menu = volume.find(place)
             for name in _LINUX.findall(_text(menu)) if menu else ():
                 plain = _DEVICE.sub("", name.strip("\"'")).removeprefix("$root").removeprefix("${root}")

@@ -31,6 +31,7 @@ MOST_FILES = 200
 _MOST_LOOKED_AT = 5000
 _ANSWER_LIMIT = 1 << 20
 _WORDS_LIMIT = 4000
+_CHUNK = 1 << 16
 _log = logging.getLogger(__name__)
 
 # `-I -S` keeps the environment, the working directory and everybody's site hooks out of the child; the service's own
@@ -87,7 +88,7 @@ async def _ask(opened: Sequence[Opened], question: bytes, owner: tuple[int, int]
     finally:
         with contextlib.suppress(ProcessLookupError):
             child.kill()
-        await child.wait()
+        await child.communicate()  # what is left in its pipes; asyncio sees no end of a process before theirs
     if status != 0 or not text:
         _log.warning("the check of boot media ended with %s: %s", status, words.decode(errors="replace"))
         raise Failed(
@@ -137,11 +138,12 @@ async def _write(child: asyncio.subprocess.Process, question: bytes) -> None:
 
 
 async def _read(pipe: asyncio.StreamReader | None, limit: int) -> bytes:
+    """All that comes up to its end, of which no more than `limit` bytes are kept."""
     assert pipe is not None  # noqa: S101  # it was asked for
     text = b""
-    while len(text) < limit and (part := await pipe.read(limit - len(text))):
-        text += part
-    return text  # beyond its limit the child writes into a full pipe until its time is over
+    while part := await pipe.read(_CHUNK):
+        text += part[: limit - len(text)]
+    return text
 
 
 def _open_all(stack: contextlib.ExitStack, media: Sequence[Medium]) -> list[Opened]:
