@@ -25,6 +25,7 @@ from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
 from kiban.model.bootcheck import Report, Signer, Stage
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
+from kiban.model.outcome import Boot
 from kiban.paths import Paths
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
@@ -65,6 +66,7 @@ VIEW = MachineView(
     coms=(Com(number=1, kind="socket", path=""),),
     boot=("disk0", "nic0"),
     boot_entries=({"name": "Boot0001", "device": "disk0", "active": True, "description": "Disk"},),
+    last_boot=Boot(state="started"),
     video="synthetic",
     autostart=False,
     notes="",

@@ -3,7 +3,7 @@
 
 Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `slow` (never answers), `deaf` (ignores the
 power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory). It writes its arguments to
-FAKE_QEMU_STARTS/PID.
+FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN.
 """
 
 from __future__ import annotations
@@ -51,19 +51,17 @@ class Fake:
                 continue
 
     def converse(self) -> None:
-        rest = b""
+        rest = ""
         while True:
             data, descriptors, _, _ = socket.recv_fds(self.client, 65536, 4)
             self.files += descriptors
             if not data:
                 return
-            *lines, rest = (rest + data).split(b"\n")
-            # QMP has no line ends of its own: a whole object is a whole command
-            if rest.strip() and rest.count(b"{") == rest.count(b"}"):
-                lines, rest = [*lines, rest], b""
-            for line in lines:
-                if line.strip():
-                    self.command(json.loads(line))
+            rest = (rest + data.decode()).lstrip()
+            # QMP has no line ends of its own: a whole object is a whole command, and several may come at once
+            while rest and (whole := _whole(rest)):
+                self.command(json.loads(rest[:whole]))
+                rest = rest[whole:].lstrip()
 
     def send(self, message: dict[str, Any]) -> None:
         self.client.sendall(json.dumps(message).encode() + b"\r\n")
@@ -111,6 +109,20 @@ class Fake:
     def do_quit(self) -> None:
         self.last = "host-qmp-quit"
 
+    def do_add_fd(self) -> dict[str, Any]:
+        self.named["screen"] = self.files.pop(0)
+        return {"fdset-id": 1, "fd": self.named["screen"]}
+
+    def do_screendump(self, filename: str, **_: Any) -> None:
+        del filename  # the one file set
+        os.write(self.named["screen"], Path(os.environ["FAKE_QEMU_SCREEN"]).read_bytes())
+
+    def do_remove_fd(self, **_: Any) -> None:
+        os.close(self.named.pop("screen"))
+
+    def do_query_blockstats(self) -> list[Any]:
+        return []
+
     def do_getfd(self, fdname: str) -> None:
         self.named[fdname] = self.files.pop(0)
 
@@ -136,6 +148,14 @@ class Fake:
 
     def do_query_named_block_nodes(self, **_: Any) -> list[Any]:
         return []
+
+
+def _whole(text: str) -> int:
+    """Length of the JSON object that `text` begins with; 0 when it is not all there."""
+    try:
+        return json.JSONDecoder().raw_decode(text)[1]
+    except json.JSONDecodeError:
+        return 0
 
 
 def probed() -> None:

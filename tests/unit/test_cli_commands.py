@@ -343,6 +343,7 @@ def test_info_shows_the_hardware_and_what_is_missing(kiban: Kiban) -> None:
     assert "SCSI 1:1" in text
     assert "[::1]:2222" in text
     assert "Secure Boot on" in text
+    assert "refused (dvd0): It is not signed." in text
     assert "does not have" in text
     assert "\x1b" not in text
     assert json.loads(kiban("info", "web", "-o", "json").out)["disks"][0]["id"] == "disk0"

@@ -20,6 +20,7 @@ def machine_card(machine: Any) -> dict[str, list[str]]:
     return {
         "generation": [gen.title.removeprefix("generation ")],
         "state": [_state(machine)],
+        "boot": _boot(machine.last_boot),
         "processors": [str(machine.cpus)],
         "memory": [format_size(machine.memory)],
         "guest": _some(machine.guest),
@@ -66,6 +67,17 @@ def _some(text: str) -> list[str]:
 def _state(machine: Any) -> str:
     running = f"{machine.state} (QEMU's process {machine.pid}, {machine.accelerator})" if machine.pid else machine.state
     return f"{running}: {machine.reason}" if machine.reason and not machine.pid else running
+
+
+_BOOTS = {"firmware": "still in its firmware", "started": "past its firmware"}
+
+
+def _boot(boot: Any) -> list[str]:
+    """How far the machine has come; nothing when that is not known."""
+    if boot.state not in ("refused", "failed"):
+        return _some(_BOOTS.get(boot.state, boot.state))
+    where = f" ({boot.device})" if boot.device else ""
+    return [f"{boot.state}{where}: {boot.sentence}", *([boot.hint] if boot.hint else [])]
 
 
 def _firmware(machine: Any) -> str:

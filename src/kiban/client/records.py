@@ -103,6 +103,19 @@ class BootEntry(Record):
     description: str
 
 
+class LastBoot(Record):
+    """How far a generation 2 machine has come: `state` is firmware, started, refused, failed, or empty for unknown.
+
+    When it was refused or failed: the device, the words on the guest's screen, why, and what to do about it.
+    """
+
+    state: str
+    device: str
+    text: str
+    sentence: str
+    hint: str
+
+
 class Machine(Record):
     """A machine as it was when asked. `memory` is in bytes, times are ISO 8601 in UTC."""
 
@@ -129,6 +142,7 @@ class Machine(Record):
     coms: list[Com]
     boot: list[str]
     boot_entries: list[BootEntry]
+    last_boot: LastBoot
     video: str
     autostart: bool
     notes: str
@@ -139,7 +153,14 @@ class Machine(Record):
     runtime: str
     warnings: list[str]
     problem: str
-    _parts: ClassVar = {"disks": Disk, "dvds": Dvd, "nics": Nic, "coms": Com, "boot_entries": BootEntry}
+    _parts: ClassVar = {
+        "disks": Disk,
+        "dvds": Dvd,
+        "nics": Nic,
+        "coms": Com,
+        "boot_entries": BootEntry,
+        "last_boot": LastBoot,
+    }
 
 
 class Problem(Record):

@@ -18,6 +18,7 @@ from kiban.adapters.store import directory as store
 from kiban.engine.events import Bus
 from kiban.errors import Conflict, Damaged
 from kiban.model.machine import Machine
+from kiban.model.outcome import Boot
 from kiban.model.states import ALIVE, State, check
 from kiban.paths import Paths
 
@@ -46,6 +47,9 @@ class Handle:
         self.closers: list[Any] = []  # servers that live as long as this QEMU, each with an async close()
         self._deleted: dict[str, asyncio.Event] = {}
         self.last_shutdown = ""  # the reason in QEMU's last SHUTDOWN event
+        self.boot = Boot()
+        self.resets = 0
+        self.stirred = asyncio.Event()  # set by a reset or a key: a machine that waited in its firmware may go on
 
     @property
     def id(self) -> str:
@@ -130,6 +134,8 @@ class Handle:
             case "DEVICE_DELETED" if data.get("device") in self._deleted:
                 self._deleted.pop(data["device"]).set()
             case "RESET":
+                self.resets += 1
+                self.stirred.set()
                 self.tell("reset", guest=bool(data.get("guest")))
             case "GUEST_PANICKED" | "BLOCK_IO_ERROR" | "WATCHDOG":
                 self.tell("trouble", what=name.lower().replace("_", "-"), **data)

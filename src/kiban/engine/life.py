@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiban.adapters.firmware import descriptors
-from kiban.engine import adoption, bootcheck, nvram, saving, supervision
+from kiban.engine import adoption, bootcheck, bootwatch, nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
@@ -40,6 +40,7 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
             bootcheck.cancel(check)
             raise
         handle.enter("running")
+        bootwatch.begin(handle, fresh=before == "off")
         await _compare_firmware(handle)
     await bootcheck.wait(check)
 

@@ -133,7 +133,10 @@ def _reason(handle: Handle, ended: process.Ended) -> str:
     if (handle.directory / SAVED).exists():
         return "saved"
     if handle.last_shutdown:
-        return REASONS.get(handle.last_shutdown, handle.last_shutdown)
+        words = REASONS.get(handle.last_shutdown, handle.last_shutdown)
+        # shim turns the machine off when it may not run itself (SBAT)
+        refused = handle.last_shutdown == "guest-shutdown" and handle.boot.state == "refused"
+        return f"{words}: {handle.boot.sentence}" if refused else words
     return _words(handle, ended)
 
 

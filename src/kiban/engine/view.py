@@ -11,6 +11,7 @@ from kiban.engine import nvram
 from kiban.engine.handle import Handle
 from kiban.model.generations import GENERATIONS
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Machine, Nic
+from kiban.model.outcome import Boot
 from kiban.model.states import State
 
 
@@ -44,6 +45,7 @@ class MachineView:
     coms: tuple[Com, ...]
     boot: tuple[str, ...]
     boot_entries: tuple[Mapping[str, Any], ...]
+    last_boot: Boot
     video: str
     autostart: bool
     notes: str
@@ -64,6 +66,7 @@ def of(handle: Handle, *, entries: bool = True) -> MachineView:
         "id": handle.id,
         "state": handle.state,
         "reason": handle.reason,
+        "last_boot": handle.boot,
         "accelerator": handle.accelerator,
         "pid": handle.process.pid if handle.process else None,
         "started": handle.started or None,

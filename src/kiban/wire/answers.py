@@ -77,6 +77,21 @@ class BootEntry(Sent):
     description: str
 
 
+class LastBoot(Sent):
+    """How far a generation 2 machine has come since it was started or reset, as its screen tells."""
+
+    state: str = Field(examples=["refused"])
+    """firmware, started, refused (by Secure Boot) or failed; empty when it is off or that is not known."""
+    device: str = Field(examples=["dvd0"])
+    """The one that was refused or failed; empty when that is not known."""
+    text: str
+    """The decisive words on the guest's screen."""
+    sentence: str
+    """Why, when it was refused or failed."""
+    hint: str
+    """What to do about it."""
+
+
 def _medium(floppy: object) -> object:
     """The engine has a drive with a medium; callers see the medium."""
     return getattr(floppy, "medium", floppy)
@@ -115,6 +130,7 @@ class Machine(Sent):
     coms: list[Com]
     boot: list[str]
     boot_entries: list[BootEntry]
+    last_boot: LastBoot
     video: str
     autostart: bool
     notes: str

@@ -32,6 +32,7 @@ class Monitor:
     def __init__(self, client: QMPClient) -> None:
         self._client = client
         self._events: asyncio.Task[None] | None = None
+        self._handing = asyncio.Lock()  # QEMU keeps one descriptor only until a command fetches it
 
     @classmethod
     async def connect(cls, path: Path, listener: Listener, limit: float | None = CONNECT_SECONDS) -> Monitor:
@@ -94,13 +95,15 @@ class Monitor:
 
     async def send_file(self, descriptor: int, name: str) -> None:
         """Give QEMU a descriptor under `name`, for commands that take `fd:name`."""
-        self._hand_over(descriptor)
-        await self.run("getfd", {"fdname": name})
+        async with self._handing:
+            self._hand_over(descriptor)
+            await self.run("getfd", {"fdname": name})
 
     async def add_file(self, descriptor: int) -> str:
         """Give QEMU an open file, as a path that its block layer can open."""
-        self._hand_over(descriptor)
-        return f"/dev/fdset/{(await self.run('add-fd'))['fdset-id']}"
+        async with self._handing:
+            self._hand_over(descriptor)
+            return f"/dev/fdset/{(await self.run('add-fd'))['fdset-id']}"
 
     def _hand_over(self, descriptor: int) -> None:
         try:
