@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "resume": ("life", "resume", "Life of a machine"),
     "save": ("life", "save", "Life of a machine"),
     "discard": ("life", "discard", "Life of a machine"),
+    "secureboot": ("secureboot", "secureboot", "Inside a machine"),
     "console": ("console", "console", "Inside a machine"),
     "screenshot": ("screen", "screenshot", "Inside a machine"),
     "type": ("screen", "type_", "Inside a machine"),
