@@ -208,11 +208,13 @@ class TestFirmware:
         struct.pack_into("<II", data, TABLE, len(data) - 1600, 1600)
         assert firmware(bytes(data), trust()).verdict == "unknown"
 
-    def test_keys_that_are_not_rsa_do_not_help(self, folder: Path) -> None:
+    def test_keys_that_are_not_rsa_are_for_some_firmware_only(self, folder: Path, mine: Authority) -> None:
         curve = elliptic(folder, "Curve")
-        decision = firmware(sign_with_hash(tiny(), curve, "sha256"), trust(curve.entry()))
-        assert outcome(decision) == refused("signer-not-trusted")
-        assert "not RSA" in decision.because
+        data = sign_with_hash(tiny(), curve, "sha256")
+        decision = firmware(data, trust(curve.entry()))
+        assert (decision.verdict, decision.reason) == ("unknown", "signer-not-trusted")
+        assert outcome(firmware(data, trust(mine.entry()))) == refused("signer-not-trusted")
+        assert outcome(firmware(data, trust(curve.entry(), dbx=(hash_entry(data),)))) == refused("hash-revoked")
 
     @pytest.mark.parametrize("length", [0.2, 0.5, 0.99, 0.9999])
     def test_truncated_shims_are_refused(self, length: float) -> None:

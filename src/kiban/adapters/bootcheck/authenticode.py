@@ -67,6 +67,11 @@ class Signed:
     certificates: tuple[Certificate, ...]
     signers: tuple[SignerInfo, ...]
 
+    @property
+    def names(self) -> str:
+        """Who signed, for a sentence."""
+        return " and ".join(dict.fromkeys(one.certificate.subject for one in self.signers if one.certificate))
+
     def claims(self, digest: bytes) -> bool:
         """Whether the signature is about an image of that hash."""
         return self.content.endswith(digest)

@@ -2,7 +2,7 @@
 """X.509 certificates as OpenSSL sees them inside firmware and shim: who issued whom, and who may issue at all.
 
 Time, purpose and revocation lists are not looked at there (X509_V_FLAG_NO_CHECK_TIME, X509_PURPOSE_ANY), so not here.
-Only RSA counts: EDK2 before 2023 and shim are built without elliptic curves.
+Only RSA counts: shim and EDK2 of 2022 are built without elliptic curves; newer firmware may have them.
 """
 
 from __future__ import annotations
@@ -186,6 +186,11 @@ def leads_to(leaf: Certificate, others: tuple[Certificate, ...], trusted: Certif
     links = chain(leaf, others)
     top = next((place for place, link in enumerate(links) if names_as_issuer(link, trusted)), None)
     return top is not None and _holds([*links[: top + 1], trusted])
+
+
+def names(leaf: Certificate, others: tuple[Certificate, ...], trusted: Certificate) -> bool:
+    """Whether the chain says that it leads to `trusted`, proved or not."""
+    return any(link.der == trusted.der or names_as_issuer(link, trusted) for link in chain(leaf, others))
 
 
 def chain(leaf: Certificate, others: tuple[Certificate, ...]) -> list[Certificate]:

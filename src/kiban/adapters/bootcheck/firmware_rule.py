@@ -7,6 +7,7 @@ the older one looks at SHA-256 hashes only, the newer one (since September 2023)
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -101,16 +102,18 @@ class _Findings:
 
     untrusted: list[Certificate] = field(default_factory=list)  # signers whose signatures hold
     other_keys: list[Certificate] = field(default_factory=list)  # signers with keys that are not RSA
+    perhaps: bool = False  # such a key, below a certificate of db
     changed: bool = False  # a right signature of something else
     broken: bool = False
     revoked: str = ""  # the dbx entry that names the db certificate
 
-    def note(self, signed: Signed | None, digest: bytes) -> None:
+    def note(self, signed: Signed | None, digest: bytes, db: Sequence[Signature]) -> None:
         """Keep why a signature was of no use."""
         signers = [one.certificate for one in signed.signers if one.certificate] if signed else []
         others = [signer for signer in signers if not signer.is_rsa]
-        if others:
+        if signed and others:
             self.other_keys += others
+            self.perhaps |= signed.claims(digest) and any(_names(signed, signer, db) for signer in others)
         elif signed is None or not signed.holds():
             self.broken = True
         elif not signed.claims(digest):
@@ -193,29 +196,31 @@ def _certificate_revoked(decided_by: str) -> Decision:
 def _trusted(signed: Signed | None, digest: bytes, trust: Trust, found: _Findings) -> Decision | None:
     """IsAllowedByDb: the first certificate of db from which the signature descends decides, also when it is revoked."""
     for entry in trust.db:
-        if verifies(signed, digest, entry):
+        if signed and verifies(signed, digest, entry):
             hit = revoked_body(trust.dbx, certificate.load(entry.data))
             if hit:
                 found.revoked = entry_name("dbx", hit)
                 return None
-            return allowed(entry_name("db", entry), f"is signed by {_signer(signed)}")
-    found.note(signed, digest)
+            return allowed(entry_name("db", entry), f"is signed by {signed.names}")
+    found.note(signed, digest, trust.db)
     return None
 
 
-def _signer(signed: Signed | None) -> str:
-    names = [one.certificate.subject for one in signed.signers if one.certificate] if signed else []
-    return " and ".join(dict.fromkeys(names))
+def _names(signed: Signed, signer: Certificate, db: Sequence[Signature]) -> bool:
+    for entry in db:
+        with contextlib.suppress(Damaged):
+            if entry.kind == "x509" and certificate.names(signer, signed.certificates, certificate.load(entry.data)):
+                return True
+    return False
 
 
 def _refusal(found: _Findings) -> Decision:
     if found.revoked:
         return _certificate_revoked(found.revoked)
-    if found.untrusted:
+    if found.untrusted and not found.perhaps:
         return not_trusted(found.untrusted)
     if found.other_keys:
-        names = " and ".join(dict.fromkeys(signer.subject for signer in found.other_keys))
-        return refused("signer-not-trusted", f"is signed by {names} with a key that is not RSA, which firmware ignores")
+        return _not_rsa(found)
     if found.changed:
         return refused("damaged-signature", "was changed after it was signed")
     if found.broken:
@@ -223,8 +228,18 @@ def _refusal(found: _Findings) -> Decision:
     return refused("damaged-signature", "has a certificate table without a signature")
 
 
+def _not_rsa(found: _Findings) -> Decision:
+    names = " and ".join(dict.fromkeys(signer.subject for signer in found.other_keys))
+    because = f"is signed by {names} with a key that is not RSA"
+    if found.perhaps:
+        because += ", and not all firmware verifies those"
+        return Decision(verdict="unknown", reason="signer-not-trusted", because=because)
+    return refused("signer-not-trusted", f"{because}, and not trusted")
+
+
 def not_trusted(signers: Sequence[Certificate]) -> Decision:
     """The refusal of an image with right signatures by signers that nothing in the databases leads to."""
-    subjects = " and ".join(dict.fromkeys(signer.subject for signer in signers))
+    names = list(dict.fromkeys(signer.subject for signer in signers))
+    which = "which is not trusted" if len(names) == 1 else "none of which is trusted"
     missing = " or ".join(dict.fromkeys(signer.issuer for signer in signers))
-    return refused("signer-not-trusted", f"is signed by {subjects}, which is not trusted", missing=missing)
+    return refused("signer-not-trusted", f"is signed by {' and '.join(names)}, {which}", missing=missing)

@@ -189,8 +189,8 @@ def _signatures(signatures: Sequence[Signed | None], digest: bytes, shim: Shim, 
             revoked = revoked or denied
             continue
         by = _descends(signed, digest, _allow(shim, trust))
-        if by:
-            return allowed(by, "is signed by a trusted signer")
+        if by and signed:
+            return allowed(by, f"is signed by {signed.names}")
     if revoked:
         return refused("certificate-revoked", "is signed with a revoked certificate", decided_by=revoked)
     right = [signed for signed in signatures if signed and signed.holds()]
