@@ -393,3 +393,22 @@ def test_a_machine_whose_qemu_says_much_does_not_fill_the_disk(there: World, mon
         await host.close()
 
     run(go())
+
+
+def test_a_start_that_is_cancelled_when_the_machine_runs_is_done(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        looking = asyncio.Event()
+
+        async def look(_: Handle) -> None:
+            looking.set()
+            await asyncio.sleep(600)
+
+        monkeypatch.setattr(life, "_compare_firmware", look)
+        host, handle = await one(there)
+        start = asyncio.create_task(life.start(host, handle))
+        await looking.wait()
+        start.cancel()
+        await start
+        assert (now(handle), len(there.living())) == ("running", 1)
+
+    run(go())

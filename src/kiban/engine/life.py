@@ -41,8 +41,10 @@ async def start(host: Host, handle: Handle, progress: Progress = quiet) -> None:
             raise
         handle.enter("running")
         bootwatch.begin(handle, fresh=before == "off")
-        await _compare_firmware(handle)
-    await bootcheck.wait(check)
+        with contextlib.suppress(asyncio.CancelledError):  # it runs: who gives up now gives up a look at its firmware
+            await _compare_firmware(handle)
+    with contextlib.suppress(asyncio.CancelledError):  # the same
+        await bootcheck.wait(check)
 
 
 async def _compare_firmware(handle: Handle) -> None:
