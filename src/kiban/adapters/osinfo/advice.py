@@ -38,7 +38,6 @@ class Defaults:
     Attributes:
         cpus, memory: count, bytes.
         disk_bus, dvd_bus, nic: what its drives sit on, and its network adapter.
-        virtio: it has drivers of its own for SCSI, which is virtio's, and for the virtio adapter.
         hyperv: it is a Windows that Hyper-V's enlightenments make faster on KVM.
         tpm: it will not install without a TPM 2.0.
         secure_boot_template: Hyper-V's name of the template its loader is signed for; "" where it has no signed one.
@@ -49,7 +48,6 @@ class Defaults:
     disk_bus: Bus
     dvd_bus: Bus
     nic: AdapterModel
-    virtio: bool
     hyperv: bool
     tpm: bool
     secure_boot_template: str
@@ -110,15 +108,13 @@ def _nt(profile: GuestProfile) -> tuple[int, int]:
 def defaults(profile: GuestProfile, generation: int) -> Defaults:
     """What a new machine of that generation should have for that guest."""
     windows = profile.family == "winnt"
-    virtio = not windows and (generation == 2 or "virtio-net" in profile.devices)
     return Defaults(
         cpus=max(profile.recommended.cpus or 0, profile.minimum.cpus or 0, 1),
         memory=max(profile.recommended.memory or 0, profile.minimum.memory or 0, _least_memory(profile)),
         disk_bus=_disk_bus(profile) if generation == 2 else "ide",
         # setup of Windows must see its own DVD before it can load a driver from another
         dvd_bus=("usb" if windows else "scsi") if generation == 2 else "ide",
-        nic=_nic(profile, generation, virtio=virtio),
-        virtio=virtio,
+        nic=_nic(profile, generation),
         hyperv=windows and _nt(profile) >= (6, 0),
         tpm=generation == 2 and profile.short_id == "win11",
         secure_boot_template=_template(profile) if generation == 2 else "",
@@ -135,16 +131,17 @@ def _disk_bus(profile: GuestProfile) -> Bus:
     return "nvme" if profile.family == "winnt" and nvme else "scsi"
 
 
-def _nic(profile: GuestProfile, generation: int, *, virtio: bool) -> AdapterModel:
+def _nic(profile: GuestProfile, generation: int) -> AdapterModel:
     """The one the guest has a driver for. No Windows ever had virtio's; from 7 on it has e1000e's (82574L).
 
     The 21143's went out with Vista: on generation 1 such a Windows has a driver for neither.
     """
-    if virtio:
-        return "virtio"
+    windows = profile.family == "winnt"
     if generation == 2:
-        return "e1000e"
-    return "virtio" if profile.family == "winnt" and _nt(profile) >= (6, 0) else "tulip"
+        return "e1000e" if windows else "virtio"
+    if not windows:
+        return "virtio" if "virtio-net" in profile.devices else "tulip"
+    return "virtio" if _nt(profile) >= (6, 0) else "tulip"
 
 
 def _template(profile: GuestProfile) -> str:
