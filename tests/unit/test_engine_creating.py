@@ -278,6 +278,8 @@ def test_a_windows_gets_what_it_has_drivers_for(there: World) -> None:
         machine = handle.machine
         assert [*(d.bus for d in machine.disks), *(d.bus for d in machine.dvds)] == ["nvme", "usb", "usb"]
         assert [n.model for n in machine.nics] == ["e1000e"]
+        assert machine.uefi is not None
+        assert machine.uefi.template == "microsoft-windows"
         assert [entry["device"] for entry in view.of(handle).boot_entries] == ["disk0", "dvd0", "dvd1"]
         assert "drivers of its own for what it gets: NVMe disks, DVD drives on USB, an e1000e" in handle.warnings[0]
         assert len(handle.warnings) == 2  # and that it cannot be saved

@@ -98,13 +98,13 @@ def test_generation_2_has_what_the_guest_has_drivers_for(known: Database, name: 
 def test_what_windows_11_wants(known: Database) -> None:
     wanted = defaults(known.profile("win11"), 2)
     assert (wanted.cpus, wanted.memory) == (2, 4 * GiB)
-    assert (wanted.tpm, wanted.hyperv, wanted.secure_boot_template) == (True, True, "MicrosoftWindows")
+    assert (wanted.tpm, wanted.hyperv, wanted.secure_boot_template) == (True, True, "microsoft-windows")
 
 
 def test_what_linux_wants(known: Database) -> None:
     wanted = defaults(known.profile("debian11"), 2)
     assert (wanted.tpm, wanted.hyperv) == (False, False)
-    assert wanted.secure_boot_template == "MicrosoftUEFICertificateAuthority"
+    assert wanted.secure_boot_template == "microsoft-uefi-ca"
 
 
 def test_generation_1_boots_from_ide_with_a_nic_that_the_guest_drives(known: Database) -> None:

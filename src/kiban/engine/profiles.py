@@ -8,7 +8,6 @@ import logging
 from dataclasses import replace
 from pathlib import Path
 
-from kiban.adapters.firmware import templates
 from kiban.adapters.osinfo import advice, database, recognise
 from kiban.adapters.osinfo.advice import Defaults
 from kiban.adapters.osinfo.profiles import GuestProfile
@@ -53,7 +52,6 @@ async def _recognise(request: MachineRequest) -> Recognised | None:
 
 
 def _with_defaults(request: MachineRequest, profile: GuestProfile, suggested: Defaults) -> MachineRequest:
-    generation2 = request.generation == 2
     return replace(
         request,
         guest=profile.short_id,
@@ -63,9 +61,7 @@ def _with_defaults(request: MachineRequest, profile: GuestProfile, suggested: De
         disks=tuple(replace(disk, bus=disk.bus or suggested.disk_bus) for disk in request.disks),
         dvds=tuple(replace(dvd, bus=dvd.bus or suggested.dvd_bus) for dvd in request.dvds),
         nics=_adapters(request, suggested),
-        template=_template(suggested.secure_boot_template)
-        if generation2 and not request.template
-        else request.template,
+        template=request.template or suggested.secure_boot_template or None,
     )
 
 
@@ -120,10 +116,6 @@ async def suggested(machine: Machine) -> Defaults | None:
         log.info("nothing is known of %s: %s", machine.guest, error)
         return None
     return advice.defaults(profile, machine.generation)
-
-
-def _template(title: str) -> str | None:
-    return next((name for name, t in templates.templates().items() if t.title == title), None)
 
 
 def is_windows(guest: str | None) -> bool:

@@ -40,7 +40,7 @@ class Defaults:
         disk_bus, dvd_bus, nic: what its drives sit on, and its network adapter.
         hyperv: it is a Windows that Hyper-V's enlightenments make faster on KVM.
         tpm: it will not install without a TPM 2.0.
-        secure_boot_template: Hyper-V's name of the template its loader is signed for; "" where it has no signed one.
+        secure_boot_template: the template that trusts its loader; "" where it has no signed one.
     """
 
     cpus: int
@@ -145,7 +145,7 @@ def _nic(profile: GuestProfile, generation: int) -> AdapterModel:
 
 
 def _template(profile: GuestProfile) -> str:
-    return {"winnt": "MicrosoftWindows", "linux": "MicrosoftUEFICertificateAuthority"}.get(profile.family, "")
+    return {"winnt": "microsoft-windows", "linux": "microsoft-uefi-ca"}.get(profile.family, "")
 
 
 def _least_memory(profile: GuestProfile) -> int:
