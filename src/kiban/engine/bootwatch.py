@@ -31,6 +31,8 @@ QUICK, SLOW, QUICK_SECONDS = 1.0, 3.0, 30.0
 """Seconds between two looks at first, and later."""
 SHARE = 3
 """Pauses are so many times as long as the look before them, over all machines."""
+STALE = 30.0
+"""Seconds after a reset until which an unchanged screen is the old one: nobody clears it before the firmware does."""
 STUCK = 1.0
 """Seconds after which a QEMU that does not show its screen holds up the others no longer."""
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
@@ -51,6 +53,7 @@ class _Watch:
         self._limit = LIMIT if fresh else LATE
         self._base = 0  # bytes read before the boot began
         self._resets = handle.resets
+        self._last = self._stale = Words("dark")
         _tell(handle, Boot(state=self._rule.state))
         self._task = asyncio.create_task(self._run())
 
@@ -75,7 +78,10 @@ class _Watch:
                 _tell(self._handle, Boot())
 
     async def _look(self) -> None:
-        words = await _seen(self._handle)
+        self._last = words = await _seen(self._handle)
+        if words.stage != "dark" and words == self._stale and self._seconds < STALE:
+            return
+        self._stale = Words("dark")
         read = await _bytes_read(self._handle) - self._base if words.stage == "dark" else 0
         before = self._rule.state
         self._rule.look(words, seconds=self._seconds, read=read)
@@ -108,6 +114,7 @@ class _Watch:
     async def _again(self) -> None:
         """A reset: all over from the beginning."""
         self._resets = self._handle.resets
+        self._stale = self._last
         self._rule = Rule(fresh=True)
         self._began, self._limit = time.monotonic(), LIMIT
         self._base = await _bytes_read(self._handle)

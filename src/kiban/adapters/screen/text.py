@@ -3,7 +3,7 @@
 
 The console of EDK2's graphics driver, which shim, MokManager and GRUB's console write through too: one font of 8 by 19
 pixels, its grid of columns and rows centred on the screen. The glyphs are in firmware_font.json, photographed from a
-running firmware by tests/guest/font_capture.py.
+running firmware by tests/guest/firmware_font.py.
 """
 
 from __future__ import annotations

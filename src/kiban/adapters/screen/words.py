@@ -87,7 +87,8 @@ def _understood(text: Text) -> Words:
         if part.status in _REFUSALS:
             return part.words("refused")
     if _OVER in text.flow:
-        return last.words("failed") if last else Words("failed", words=_OVER)
+        first = next((part for part in said if part.status), None)
+        return first.words("failed") if first else Words("failed", words=_OVER)
     if last or _FIRMWARE.search(text.flow):
         return Words("firmware")
     alone = _started(text, _Said("", "", "", text.flow))
