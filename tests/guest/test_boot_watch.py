@@ -64,7 +64,7 @@ def iso(folder: Path, content: dict[str, Path]) -> Path:
     tree.mkdir(parents=True)
     folder.chmod(0o755)
     esp(tree / "esp.img", content)
-    command = ["xorriso", "-as", "mkisofs", "-quiet", "-e", "esp.img", "-no-emul-boot", "-o", made, tree]
+    command: list[str | Path] = ["xorriso", "-as", "mkisofs", "-quiet", "-e", "esp.img", "-no-emul-boot", "-o", made, tree]
     subprocess.run(command, check=True)
     made.chmod(0o644)
     return made
