@@ -181,6 +181,20 @@ def test_the_firmware_goes_on_to_the_next_medium(work: Path, debian: Trust) -> N
     assert [stage.device for stage in found.stages] == ["dvd0", "disk0", "disk0", "disk0"]
 
 
+def test_what_became_of_the_other_media_is_said(work: Path, debian: Trust) -> None:
+    first = dvd(iso(work / "first.iso", {}, esp={BOOT: tiny()}))
+    second = dvd(iso(work / "second.iso", {}, esp={BOOT: tiny()}), "dvd1")
+    blank = work / "blank2.img"
+    blank.write_bytes(bytes(4 << 20))
+    idle = Medium(device="nic0", kind="none", path="", format="")
+    found = look(first, second, disk(blank), idle, trust=debian)
+    assert found.reason == "unsigned"
+    assert found.sentence.endswith(
+        "is not signed. dvd1 (second.iso) is refused too. "
+        "disk0 (blank2.img) is empty, or holds no file system that the firmware reads."
+    )
+
+
 def test_a_loader_whose_kernel_is_refused_keeps_the_machine(work: Path, debian: Trust) -> None:
     stuck = gpt(work / "stuck.img", debian_files(kernel=tiny()))
     good = gpt(work / "good2.img", debian_files())
@@ -259,6 +273,7 @@ def test_grub_without_shim_is_not_guessed_about(work: Path, mine: Authority) -> 
     image = gpt(work / "noshim.img", {BOOT: grub, "EFI/BOOT/grub.cfg": MENU, "vmlinuz": tiny()})
     found = look(disk(image), trust=trust(mine.entry()))
     assert found.verdict == "unknown"
+    assert found.sentence.startswith("Whether disk0 (noshim.img) boots is not known: /vmlinuz")
     assert "shim was not loaded" in found.sentence
 
 

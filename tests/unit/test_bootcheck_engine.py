@@ -189,6 +189,19 @@ def test_a_start_that_would_be_refused_goes_on_with_a_warning(there: World, monk
     ]
 
 
+def test_the_warning_ends_with_the_run(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bootcheck, "PATIENCE", 60.0)
+    machine(there, dvds=(DvdRequest(iso=refused_iso(there)),))
+
+    async def work(host: Host, handle: Handle) -> tuple[int, list[str]]:
+        await life.start(host, handle)
+        during = len(handle.warnings)
+        await life.turn_off(handle)
+        return during, handle.warnings
+
+    assert act(there, work) == (1, [])
+
+
 def test_there_is_no_warning_without_secure_boot(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootcheck, "PATIENCE", 60.0)
     machine(there, secure_boot=False, dvds=(DvdRequest(iso=refused_iso(there)),))

@@ -99,8 +99,9 @@ async def explain(handle: Handle, trust: Trust | None = None) -> Report:
         )
     media, own = await asyncio.to_thread(_question, handle)
     report = await _ask(media, trust or own, handle.name)
-    if handle.alive and any(medium.kind == "disk" for medium in media):
-        note = f"{handle.name} is {handle.state}, so its disks may change."
+    disks = {medium.device for medium in media if medium.kind == "disk"}
+    if handle.alive and any(stage.device in disks for stage in report.stages):
+        note = f"{handle.name} is {handle.state}, so what is on its disk may change."
         report = replace(report, sentence=f"{report.sentence} {note}")
     return report
 

@@ -109,6 +109,7 @@ async def _see_off(handle: Handle, ended: process.Ended) -> None:
     reason = _reason(handle, ended)
     handle.process = handle.monitor = None
     handle.started = handle.accelerator = ""
+    handle.warnings = []  # they were about this run
     await clear(handle)
     with contextlib.suppress(KibanError):  # a full disk must not keep the machine from being off
         handle.keep_reason(reason)

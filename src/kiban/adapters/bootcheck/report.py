@@ -34,26 +34,33 @@ def conclude(found: Sequence[Attempt], asked: Asked, bytes_read: int) -> Report:
 def _allowed(
     found: Sequence[Attempt], starts: Attempt, refused: Attempt | None, asked: Asked, bytes_read: int
 ) -> Report:
-    deciders = dict.fromkeys(step.stage.decided_by for step in starts.steps if step.decides and step.stage.decided_by)
-    first = starts.steps[0].stage
-    by = f", allowed by {' and '.join(deciders)}" if deciders else ""
-    sentence = f"{name(starts.medium)} boots: {' → '.join(_kinds(starts))} from {first.path}{by}."
-    unknown = next((step.stage.sentence for step in starts.steps if step.decision.verdict == "unknown"), "")
+    deciding = [step for step in starts.steps if step.decides]
+    unknown = next((step.stage for step in deciding if step.decision.verdict == "unknown"), None)
+    sentence = _boots(starts) if unknown is None else _may_boot(starts, unknown)
     hint = ""
     if refused is not None and refused.refusal is not None:
         stage = refused.refusal.stage
         sentence = f"{_who(stage)} refuses {name(refused.medium)}: {stage.sentence} {sentence}"
         hint = _hint(refused.medium, refused.refusal, asked)
-    sentence = " ".join(part for part in (sentence, starts.note, unknown) if part)
-    stages = tuple(step.stage for attempt in found for step in attempt.steps)
     return Report(
         verdict="unknown" if unknown else "allowed",
-        reason="",
-        sentence=sentence,
+        reason=unknown.reason if unknown else "",
+        sentence=f"{sentence} {starts.note}".rstrip(),
         hint=hint,
-        stages=stages,
+        stages=_stages(found),
         bytes_read=bytes_read,
     )
+
+
+def _boots(attempt: Attempt) -> str:
+    by = dict.fromkeys(step.stage.decided_by for step in attempt.steps if step.decides and step.stage.decided_by)
+    kinds = dict.fromkeys(step.stage.kind for step in attempt.steps)
+    allowed = f", allowed by {' and '.join(by)}" if by else ""
+    return f"{name(attempt.medium)} boots: {' → '.join(kinds)} from {attempt.steps[0].stage.path}{allowed}."
+
+
+def _may_boot(attempt: Attempt, unknown: Stage) -> str:
+    return f"Whether {name(attempt.medium)} boots is not known: {unknown.sentence}"
 
 
 def _nothing(found: Sequence[Attempt], asked: Asked, bytes_read: int) -> Report:
@@ -70,16 +77,22 @@ def _nothing(found: Sequence[Attempt], asked: Asked, bytes_read: int) -> Report:
 
 
 def _report(found: Sequence[Attempt], reason: Reason, sentence: str, hint: str, bytes_read: int) -> Report:
-    stages = tuple(step.stage for attempt in found for step in attempt.steps)
-    return Report(verdict="refused", reason=reason, sentence=sentence, hint=hint, stages=stages, bytes_read=bytes_read)
+    return Report(
+        verdict="refused", reason=reason, sentence=sentence, hint=hint, stages=_stages(found), bytes_read=bytes_read
+    )
+
+
+def _stages(found: Sequence[Attempt]) -> tuple[Stage, ...]:
+    return tuple(step.stage for attempt in found for step in attempt.steps)
 
 
 def _others(found: Sequence[Attempt], chosen: Attempt) -> str:
     """What became of the media behind the refused one, since the firmware goes on to them."""
     after = found[found.index(chosen) + 1 :]
-    gaps = [f"{name(attempt.medium)} {attempt.missing.because.rstrip('.')}." for attempt in after if attempt.missing]
     again = [f"{name(attempt.medium)} is refused too." for attempt in after if attempt.refusal]
-    return "".join(f" {sentence}" for sentence in again + gaps)
+    missing = [attempt.missing for attempt in after if attempt.missing]
+    gaps = [f"{name(gap.medium)} {gap.because.rstrip('.')}." for gap in missing if gap.reason != "no-medium"]
+    return "".join(f" {sentence}" for sentence in dict.fromkeys(again + gaps))
 
 
 def name(medium: Medium) -> str:
@@ -90,10 +103,6 @@ def name(medium: Medium) -> str:
 
 def _who(stage: Stage) -> str:
     return {"firmware": "The firmware", "grub": "GRUB", "systemd-boot": "systemd-boot"}.get(stage.loaded_by, "shim")
-
-
-def _kinds(attempt: Attempt) -> list[str]:
-    return list(dict.fromkeys(step.stage.kind for step in attempt.steps))
 
 
 def _hint(medium: Medium, refusal: Step, asked: Asked) -> str:
