@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 MODE = os.environ.get("FAKE_QEMU", "")
+BLACK = b"P6\n8 19\n255\n" + bytes(3 * 8 * 19)
 MEMORY = b"what the guest had in mind"
 MACHINES = [
     {"name": "pc-q35-7.2", "alias": "q35"},
@@ -115,7 +116,8 @@ class Fake:
 
     def do_screendump(self, filename: str, **_: Any) -> None:
         del filename  # the one file set
-        os.write(self.named["screen"], Path(os.environ["FAKE_QEMU_SCREEN"]).read_bytes())
+        shown = os.environ.get("FAKE_QEMU_SCREEN")
+        os.write(self.named["screen"], Path(shown).read_bytes() if shown else BLACK)
 
     def do_remove_fd(self, **_: Any) -> None:
         os.close(self.named.pop("screen"))
