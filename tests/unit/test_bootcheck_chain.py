@@ -159,6 +159,20 @@ def test_grub_with_a_changed_byte_is_refused_by_shim(work: Path, debian: Trust) 
     assert (found.verdict, found.reason) == ("refused", "damaged-signature")
     assert chain_of(found) == [("firmware", "shim", "allowed"), ("shim", "GRUB", "refused")]
     assert found.sentence.startswith("shim refuses disk0 (tampered.img): \\EFI\\BOOT\\grubx64.efi (GRUB)")
+    good = disk(gpt(work / "behind.img", debian_files()), "disk1")
+    both = look(disk(image), good, trust=debian)
+    assert replace(both, bytes_read=found.bytes_read) == found, (
+        "shim waits for a key, so the firmware does not come to the next disk"
+    )
+
+
+def test_a_second_stage_that_is_missing_is_left_to_the_firmware(work: Path, debian: Trust) -> None:
+    files = debian_files()
+    good = disk(gpt(work / "behind2.img", files), "disk1")
+    del files["EFI/BOOT/grubx64.efi"]
+    found = look(disk(gpt(work / "missing.img", files)), good, trust=debian)
+    assert found.verdict == "allowed"
+    assert found.sentence.startswith("shim refuses disk0 (missing.img): \\EFI\\BOOT\\grubx64.efi is missing. disk1")
 
 
 def test_a_revoked_shim(work: Path, debian: Trust) -> None:

@@ -6,8 +6,8 @@
     firmware ─► systemd-boot ─► kernel or unified kernel image
     firmware ─► anything else                  a unified kernel image, Windows Boot Manager, memtest86+
 
-When an image is refused by the firmware, or by shim, the firmware goes on with the next medium; a loader whose kernel
-is refused stays at its prompt. Runs in the confined child.
+When an image is refused by the firmware, it goes on with the next medium. shim shows what it refuses and waits for a
+key before the firmware goes on; a loader whose kernel is refused stays at its prompt. Runs in the confined child.
 """
 
 from __future__ import annotations
@@ -63,9 +63,11 @@ class Attempt:
         last = self.refusal
         if last is None:
             return self.starts
-        # shim powers off when it is itself too old (shim.c, efi_main)
-        own = last.stage.loaded_by == "shim" and last.stage.kind == identify.SHIM
-        return own or last.stage.loaded_by in ("grub", "systemd-boot")
+        if last.stage.loaded_by == "shim":
+            # it powers off when it is itself too old, and shows what it cannot verify until somebody presses a key;
+            # what is missing or no program at all it leaves to the firmware (shim.c; seen on OVMF)
+            return last.stage.reason not in ("no-loader", "network-file-missing", "damaged-image", "wrong-architecture")
+        return last.stage.loaded_by in ("grub", "systemd-boot")
 
 
 def attempts(media: Sequence[Opened], trust: Trust, budget: Budget) -> list[Attempt]:
