@@ -107,7 +107,7 @@ class Walk:
         yield from self._from_firmware(self._found.path, self._found.file)
 
     def _from_firmware(self, path: str, file: Source) -> Iterator[Step]:
-        step, image = self._load(path, file, "firmware", lambda image: firmware_rule.judge(image, self._trust))
+        step, image = self._load(path, file, "firmware", self._firmwares_rule)
         yield step
         if image is not None and step.decision.verdict == "allowed":
             yield from self._after(step.stage.kind, path, image)
@@ -174,6 +174,13 @@ class Walk:
         if loader == "grub" and self._trust.secure_boot:
             return _asks_shim
         return lambda image: firmware_rule.judge(image, self._trust)
+
+    def _firmwares_rule(self, image: Image) -> Decision:
+        if image.subsystem in pe.SUBSYSTEMS and image.subsystem != pe.APPLICATION:
+            # its boot manager looks at that before anybody asks for signatures (BmIsLoadOptionPeHeaderValid)
+            what = pe.SUBSYSTEMS[image.subsystem]
+            return refused("no-loader", f"is an {what}, and the firmware boots applications only")
+        return firmware_rule.judge(image, self._trust)
 
     def _shims_rule(self, image: Image) -> Decision:
         assert self._shim is not None  # noqa: S101  # it is shim that asks

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Where on a medium the firmware finds a loader, or why it finds none there.
 
-The firmware reads FAT volumes only, and of those that have the file it takes the first. What a boot entry names is
-looked for instead of the removable-media path; the entry is passed over when it is not there.
+The firmware reads FAT volumes only, and of those that have the file it takes the first where it is a program. What a
+boot entry names is looked for instead of the removable-media path; the entry is passed over when it is not there.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kiban.adapters.bootcheck import pe
 from kiban.adapters.bootcheck.exchange import Opened
 from kiban.adapters.bootcheck.images.opening import open_image
 from kiban.adapters.bootcheck.source import Budget, FileSource, Source
@@ -93,11 +94,13 @@ def _on(medium: Medium, source: Source, sector: int = 0) -> Found | Missing:
     chosen = [volume for volume in volumes if not medium.partition or volume.guid == medium.partition]
     if medium.partition and not chosen:
         return Missing(medium, "no-loader", f"has no partition {medium.partition} that the firmware could read")
-    for volume in chosen:
-        if (file := volume.folder.find(path)) is not None:
-            others = [other.folder for other in volumes if other is not volume] + _iso(source)
-            return Found(medium, file, path, (volume.folder, *others))
-    return _nothing(medium, source, sector, path, volumes)
+    files = [(volume, file) for volume in chosen if (file := volume.folder.find(path)) is not None]
+    if not files:
+        return _nothing(medium, source, sector, path, volumes)
+    # EDK2's boot manager passes over a file that is none (BmGetNextLoadOptionBuffer)
+    volume, file = next((one for one in files if pe.is_application(one[1].read, one[1].size)), files[0])
+    others = [other.folder for other in volumes if other is not volume] + _iso(source)
+    return Found(medium, file, path, (volume.folder, *others))
 
 
 def _volumes(source: Source, sector: int) -> Iterator[Volume]:

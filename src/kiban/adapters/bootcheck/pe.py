@@ -35,7 +35,8 @@ MACHINES = {
     0x5064: "riscv64",
     0x6264: "loongarch64",
 }
-SUBSYSTEMS = {10: "EFI application", 11: "EFI boot service driver", 12: "EFI runtime driver"}
+APPLICATION = 10
+SUBSYSTEMS = {APPLICATION: "EFI application", 11: "EFI boot service driver", 12: "EFI runtime driver"}
 
 RELOCATIONS_STRIPPED = 0x0001  # FileHeader.Characteristics
 _SECURITY, _RELOCATIONS, _DEBUG = 4, 5, 6  # numbers of data directories
@@ -200,6 +201,20 @@ def parse(read: Read, size: int) -> Image:
         section_count=count,
         sections=_sections(read, size, offset + 24 + option_size, count, symbols + 18 * symbol_count),
     )
+
+
+def is_application(read: Read, size: int) -> bool:
+    """Whether EDK2's boot manager takes a file for a program at all; it passes over others as if they were not there.
+
+    It looks at a few fields of the headers only (BmIsLoadOptionPeHeaderValid), and before any signature is looked at.
+    """
+    start = read(0, 64) if size >= 64 else b""
+    offset = int.from_bytes(start[60:64], "little")
+    if start[:2] != b"MZ" or offset + _NT_HEADERS64 > size:
+        return False
+    head = read(offset, 24 + 70)
+    magic, subsystem = (int.from_bytes(head[24 + place : 24 + place + 2], "little") for place in (0, 68))
+    return head[:4] == b"PE\0\0" and magic in (0x10B, 0x20B) and subsystem == APPLICATION
 
 
 def _not_pe(why: str) -> Damaged:
