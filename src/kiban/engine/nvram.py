@@ -43,7 +43,7 @@ def facts(directory: Path, uefi: Uefi) -> StoreInfo:
         recent = abs(time.time_ns() - status.st_mtime_ns) < 10**9
         if recent:
             return varstore.describe_store(path, uefi.template)
-        return _known(path, uefi.template, status.st_ino, status.st_mtime_ns)
+        return _known(path, uefi.template, (status.st_ino, status.st_mtime_ns, status.st_size))
     except (OSError, KibanError):
         return StoreInfo(uefi.secure_boot, uefi.template)
 
@@ -56,7 +56,7 @@ def look(machines: Iterable[tuple[Path, Uefi | None]]) -> None:
 
 
 @lru_cache(maxsize=4096)
-def _known(path: Path, said: str, _inode: int, _changed: int) -> StoreInfo:
+def _known(path: Path, said: str, _file: tuple[int, int, int]) -> StoreInfo:
     return varstore.describe_store(path, said)
 
 

@@ -8,10 +8,14 @@ into its variables, so each length is checked before it is followed.
 
 from __future__ import annotations
 
+import io
+import os
 import struct
+from collections.abc import Container
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 from uuid import UUID
 
 from kiban.adapters.files import replace_file
@@ -28,11 +32,13 @@ TIME_AUTHENTICATED = 0x20
 _NVDATA_VOLUME = UUID("fff12b8d-7696-4c8b-a985-2747075b4f50")
 _AUTHENTICATED_STORE = UUID("aaf32c78-947b-439a-a180-2e144ec37792")
 _MAX_FILE = 16 << 20  # the largest flash build there is has 528 KiB of variables
+_BUFFER = 64 << 10  # as much as most stores have written of it
 
 # Layouts: EDK2 MdePkg/Include/Pi/PiFirmwareVolume.h and MdeModulePkg/Include/Guid/VariableFormat.h.
 _VOLUME = struct.Struct("<16x16sQ4sLHHHBB")  # zero vector, guid, length, "_FVH", attributes, header length, ...
 _STORE = struct.Struct("<16sLBB6x")  # guid, size, format, state
 _RECORD = struct.Struct("<HBxLQ16sLLL16s")  # start, state, attributes, count, time, key, name size, data size, guid
+_HEADERS = 4096  # both headers together have about a hundred bytes
 _RECORD_START = 0x55AA
 _ADDED = 0x3F
 _IN_DELETED_TRANSITION = 0x3E  # a replacement was being written; counts unless that replacement is there
@@ -82,21 +88,14 @@ class VariableStore:
     @classmethod
     def parse(cls, blob: bytes, where: str) -> Self:
         """Read a whole flash image; `where` names it in errors. Raises Damaged."""
-        start, end = _bounds(blob, where)
-        return cls(_read_records(blob, start, end, where), blob[:start], end - start, blob[end:])
+        start, end = _bounds(blob, len(blob), where)
+        return cls(_read_records(io.BytesIO(blob), start, end, where), blob[:start], end - start, blob[end:])
 
     @classmethod
     def load(cls, path: Path) -> Self:
         """Read the store in a raw file. Raises NotFound, NotAllowed, Damaged."""
-        try:
-            with path.open("rb") as file:
-                blob = file.read(_MAX_FILE + 1)
-        except FileNotFoundError as error:
-            raise NotFound(f"There is no UEFI variable store {path}.") from error
-        except PermissionError as error:
-            raise NotAllowed(f"The UEFI variable store {path} may not be read.") from error
-        if len(blob) > _MAX_FILE:
-            raise Damaged(f"{path} is too large to be a UEFI variable store.")
+        with _open(path) as file:
+            blob = file.read(_MAX_FILE)
         return cls.parse(blob, str(path))
 
     def get(self, name: str, guid: UUID = GLOBAL) -> bytes | None:
@@ -127,8 +126,32 @@ class VariableStore:
         replace_file(path, self.to_bytes())
 
 
-def _bounds(blob: bytes, where: str) -> tuple[int, int]:
-    """First and last byte of the log of variables."""
+def peek(path: Path, wanted: Container[Key]) -> dict[Key, Variable]:
+    """Those of the wanted variables that are in the store in a raw file; no more is read of it than leads to them.
+
+    Raises NotFound, NotAllowed, Damaged.
+    """
+    with _open(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        start, end = _bounds(file.read(_HEADERS), size, str(path))
+        return _read_records(file, start, end, str(path), wanted)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        file = path.open("rb", buffering=_BUFFER)
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no UEFI variable store {path}.") from error
+    except PermissionError as error:
+        raise NotAllowed(f"The UEFI variable store {path} may not be read.") from error
+    if os.fstat(file.fileno()).st_size > _MAX_FILE:
+        file.close()
+        raise Damaged(f"{path} is too large to be a UEFI variable store.")
+    return file
+
+
+def _bounds(blob: bytes, total: int, where: str) -> tuple[int, int]:
+    """First and last byte of the log of variables in a file of `total` bytes that begins with `blob`."""
     try:
         guid, length, signature, _, header, *_ = _VOLUME.unpack_from(blob)
         store_guid, size, layout, state = _STORE.unpack_from(blob, header)
@@ -138,31 +161,47 @@ def _bounds(blob: bytes, where: str) -> tuple[int, int]:
         raise Damaged(f"{where} is not a UEFI variable store.", "name a raw OVMF_VARS file")
     if UUID(bytes_le=store_guid) != _AUTHENTICATED_STORE or (layout, state) != (0x5A, 0xFE):
         raise Damaged(f"The UEFI variable store {where} is not formatted with authenticated variables.")
-    if length > len(blob) or size < _STORE.size or header + size > length:
+    if length > total or size < _STORE.size or header + size > length:
         raise Damaged(f"The UEFI variable store {where} is cut short.")
     return header + _STORE.size, header + size
 
 
-def _read_records(blob: bytes, start: int, end: int, where: str) -> dict[Key, Variable]:
+def _read_records(
+    source: BinaryIO, start: int, end: int, where: str, wanted: Container[Key] | None = None
+) -> dict[Key, Variable]:
+    """The variables that count, or those of them that are wanted."""
     found: dict[Key, Variable] = {}
     superseded: dict[Key, Variable] = {}
     position = start
     while position + _RECORD.size <= end:
-        first, state, attributes, count, time, key_index, name_size, data_size, guid = _RECORD.unpack_from(
-            blob, position
-        )
+        source.seek(position)
+        head = _exactly(source, _RECORD.size, where)
+        first, state, attributes, count, time, key_index, name_size, data_size, guid = _RECORD.unpack(head)
         if first != _RECORD_START:
             break  # erased flash: the end of the log
         body = position + _RECORD.size
         if name_size % 2 or body + name_size + data_size > end:
             raise Damaged(f"The UEFI variable store {where} has a variable that runs past its end.")
-        name = blob[body : body + name_size].decode("utf-16-le", "surrogatepass").split("\0", 1)[0]
-        data = blob[body + name_size : body + name_size + data_size]
         if state in {_ADDED, _IN_DELETED_TRANSITION}:
-            group = found if state == _ADDED else superseded
-            group[name, UUID(bytes_le=guid)] = Variable(
-                name, data, UUID(bytes_le=guid), attributes, time, count, key_index
-            )
+            text = _exactly(source, name_size, where).decode("utf-16-le", "surrogatepass")
+            key = text.split("\0", 1)[0], _vendor(guid)
+            if wanted is None or key in wanted:
+                data = _exactly(source, data_size, where)
+                group = found if state == _ADDED else superseded
+                group[key] = Variable(key[0], data, key[1], attributes, time, count, key_index)
         position = body + name_size + data_size
         position += -position % 4
     return superseded | found
+
+
+@lru_cache(maxsize=256)
+def _vendor(guid: bytes) -> UUID:
+    """A store names the same few again and again, and making one takes as long as reading a variable."""
+    return UUID(bytes_le=guid)
+
+
+def _exactly(source: BinaryIO, size: int, where: str) -> bytes:
+    data = source.read(size)
+    if len(data) < size:
+        raise Damaged(f"The UEFI variable store {where} is cut short.")
+    return data

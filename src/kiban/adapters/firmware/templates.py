@@ -111,7 +111,8 @@ def recognise(present: Keys, said: str = "") -> str:
     """
     if not present.pk:
         return ""
-    exact = [name for name in templates() if _certificates(present) == _certificates(keys_of(name))]
+    own = _certificates(present)
+    exact = [name for name in templates() if own == _certificates_of(name)]
     fitting = exact or [name for name in templates() if _fits(present, keys_of(name))]
     if said in fitting or (said == CUSTOM and not exact):
         return said
@@ -121,6 +122,11 @@ def recognise(present: Keys, said: str = "") -> str:
 def _fits(present: Keys, template: Keys) -> bool:
     same, trusted = (({e.key for e in present.of(d)}, {e.key for e in template.of(d)}) for d in ("PK", "db"))
     return same[0] == same[1] and not trusted[0].isdisjoint(trusted[1])
+
+
+@cache
+def _certificates_of(template: str) -> dict[Database, set[tuple[UUID, bytes]]]:
+    return _certificates(keys_of(template))
 
 
 def _certificates(of: Keys) -> dict[Database, set[tuple[UUID, bytes]]]:

@@ -7,16 +7,18 @@ Switching Secure Boot changes one variable and never a key.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
 from kiban.adapters.firmware import keys, siglist, templates
-from kiban.adapters.firmware.edk2vars import BOOT_ACCESS, NON_VOLATILE, Variable, VariableStore
+from kiban.adapters.firmware.edk2vars import BOOT_ACCESS, NON_VOLATILE, Variable, VariableStore, peek
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.firmware.trust import ENABLE
 from kiban.errors import BadInput, Conflict
 
 _CUSTOM_MODE = UUID("c076ec0c-7028-4399-a072-71ee5c448b9f")
+_IN_SHORT = {("SecureBootEnable", ENABLE), *((d, keys.vendor(d)) for d in keys.DATABASES if d != "dbx")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +68,22 @@ def check(wanted: Keys, *, secure_boot: bool) -> None:
 
 
 def describe_store(path: Path, said: str = "") -> StoreInfo:
-    """What is in a store; works while the machine runs. Quick: the long list of revoked loaders is not looked at.
+    """What is in a store; works while the machine runs. Quick: the long list of revoked loaders is not read.
 
     `said` is the template that the machine is said to be made from. Raises NotFound, NotAllowed, Damaged.
     """
-    store = VariableStore.load(path)
-    present = keys.make(
-        {d: tuple(siglist.parse(store.get(d, keys.vendor(d)) or b"")) for d in keys.DATABASES if d != "dbx"}
-    )
-    return StoreInfo(
-        secure_boot=bool(present.pk) and store.get("SecureBootEnable", ENABLE) != b"\0",
-        template=templates.recognise(present, said),
-    )
+    found = peek(path, _IN_SHORT)
+    data = {name: variable.data for (name, _), variable in found.items()}
+    owned, template = _recognised(*(data.get(d, b"") for d in ("PK", "KEK", "db")), said)
+    return StoreInfo(secure_boot=owned and data.get("SecureBootEnable") != b"\0", template=template)
+
+
+@lru_cache(maxsize=256)
+def _recognised(pk: bytes, kek: bytes, db: bytes, said: str) -> tuple[bool, str]:
+    """Whether there is a platform key, and the template; most machines of a host have the very same keys."""
+    found = {"PK": pk, "KEK": kek, "db": db}
+    present = keys.make({d: tuple(siglist.parse(found[d])) for d in keys.DATABASES if d != "dbx"})
+    return bool(present.pk), templates.recognise(present, said)
 
 
 def _enable(on: bool) -> Variable:
