@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Changing a machine's keys: what is trusted afterwards, what stays, what can be taken back, and what is refused."""
+"""Changing a machine's keys: what is trusted afterwards, what stays, and what is refused."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,85 +14,26 @@ from uuid import UUID
 import keymaker
 import machines
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding
-from engine_world import World, run, world
+from engine_world import World, world
+from keyed_machines import LINUX, act, judge, key_file, machine, said, seen, virt_firmwares_hash
 
-from kiban.adapters.firmware import keyrecord, keys, siglist, templates, trust, varstore
-from kiban.adapters.firmware.descriptors import find_uefi
+from kiban.adapters.firmware import keys, siglist, templates, trust, varstore
 from kiban.adapters.firmware.edk2vars import Variable, VariableStore
-from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.store import directory as store
 from kiban.commands import machines as commands
 from kiban.commands.registry import COMMANDS
-from kiban.engine import bootcheck, editing, keyview, nvram, secureboot, view
+from kiban.engine import editing, keyview, nvram, secureboot, view
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.keyview import KeysView
-from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotInGeneration
-from kiban.model.bootcheck import Report, Verdict
-from kiban.model.requests import Changes, DiskRequest
-from kiban.model.trust import Trust
-
-LINUX = templates.keys_of("microsoft-uefi-ca")
-OLD = keys.make({"PK": LINUX.pk, "KEK": LINUX.kek[:1], "db": LINUX.db[:1], "dbx": LINUX.dbx[:300]})
-"""A store as it was made before 2023."""
+from kiban.errors import BadInput, Conflict, Damaged, NotInGeneration
+from kiban.model.requests import Changes
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with world(monkeypatch) as found:
         yield found
-
-
-def machine(there: World, wanted: Keys = LINUX, template: str = "microsoft-uefi-ca", **request: Any) -> Path:
-    """A generation 2 machine with these keys, as its creation would have left it; returns its directory."""
-    try:
-        empty = find_uefi("pc-q35-7.2", secure_boot=True).vars_template
-    except HostLacks as error:
-        pytest.skip(str(error))
-    made = machines.make(2, nics=(), template=template, **request)
-    directory = there.put(made)
-    varstore.create_store(empty, directory / nvram.FILE, wanted)
-    return directory
-
-
-def act(there: World, what: Any) -> Any:
-    """Open the host, do `what` with its one machine, and return the outcome."""
-
-    async def work() -> Any:
-        host = await Host.open(there.paths)
-        return await what(host, next(iter(host.handles.values())))
-
-    return run(work())
-
-
-def said(there: World, what: Any) -> KeysView:
-    answer = act(there, lambda _host, handle: what(handle))
-    assert isinstance(answer, KeysView)
-    return answer
-
-
-def seen(directory: Path, said: str = "microsoft-uefi-ca") -> Trust:
-    return trust.read(directory / nvram.FILE, said)
-
-
-def key_file(folder: Path, name: str) -> str:
-    path = folder / f"{name.replace(' ', '-')}.pem"
-    path.write_bytes(keymaker.certificate(name, Encoding.PEM))
-    return str(path)
-
-
-def report(verdict: Verdict) -> Report:
-    return Report(verdict=verdict, reason="", sentence=f"It is {verdict}.", hint="", stages=(), bytes_read=0)
-
-
-def judge(now: Verdict, then: Verdict) -> secureboot.Judge:
-    """A judge of a machine whose present trust is OLD's, and of what it would become."""
-
-    async def answer(_handle: Handle, asked: Trust) -> Report:
-        return report(now if len(asked.db) == 1 else then)
-
-    return answer
 
 
 def test_a_picture_of_the_keys(there: World) -> None:
@@ -176,119 +115,11 @@ def test_revoking_an_image_takes_the_hash_that_is_signed(there: World, tmp_path:
     directory = machine(there)
     found = said(there, lambda handle: secureboot.revoke(handle, [str(program)], []))
     assert found.dbx.own == 1
-    assert seen(directory).dbx[-1].data == _virt_firmwares_hash(program)
+    assert seen(directory).dbx[-1].data == virt_firmwares_hash(program)
     text = tmp_path / "text.efi"
     text.write_text("no program")
     with pytest.raises(BadInput, match="no EFI program"):
         said(there, lambda handle: secureboot.revoke(handle, [str(text)], []))
-
-
-def _virt_firmwares_hash(program: Path) -> bytes:
-    """An independent reader's."""
-    import pefile  # type: ignore[import-untyped]
-    from virt.peutils.pesign import pe_authenticode_hash
-
-    return bytes(pe_authenticode_hash(pefile.PE(str(program))))
-
-
-def test_an_update_brings_an_old_store_up_to_date(there: World) -> None:
-    directory = machine(there, OLD.plus({"db": (keymaker.entry("own db"),)}))
-    nv = VariableStore.load(directory / nvram.FILE)
-    nv.put(Variable("Boot0042", b"the guest's", attributes=7))
-    nv.save(directory / nvram.FILE)
-    found = said(there, lambda handle: secureboot.update(handle, judge("allowed", "allowed")))
-    names = [key.name for key in found.db]
-    assert names == ["Microsoft Corporation UEFI CA 2011", "own db", "Microsoft UEFI CA 2023"]
-    assert (found.authorities, found.dbx.missing, found.lacks) == ("2023-ready", 0, ())
-    assert "Microsoft UEFI CA 2023 in db" in found.notes[0]
-    assert "no TPM" in found.notes[-1]
-    assert found.undo.startswith("update of ")
-    assert VariableStore.load(directory / nvram.FILE).get("Boot0042") == b"the guest's"
-    found = said(there, lambda handle: secureboot.update(handle, judge("refused", "refused")))
-    assert found.notes == ("Nothing is missing; nothing was changed.",)
-
-
-def test_an_update_that_would_refuse_the_loader_changes_nothing(there: World) -> None:
-    directory = machine(there, OLD, tpm=True)
-    before = (directory / nvram.FILE).read_bytes()
-    for now in ("allowed", "unknown"):
-        with pytest.raises(Conflict, match="would not start any more: It is refused") as refusal:
-            said(there, lambda handle, now=now: secureboot.update(handle, judge(now, "refused")))
-        assert refusal.value.reason == "loader-would-be-refused"
-    assert (directory / nvram.FILE).read_bytes() == before
-    assert not (directory / keyrecord.UNDO).exists()
-    found = said(there, lambda handle: secureboot.update(handle, judge("refused", "refused")))
-    assert "did not start before either" in found.notes[1]
-    assert "BitLocker" in found.notes[-1]
-
-
-@pytest.fixture
-def shim_disk(tmp_path: Path) -> Path:
-    """A disk that the firmware would boot Debian's shim from."""
-    shim, grub = Path("/usr/lib/shim/shimx64.efi.signed"), Path("/usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed")
-    tools = ("mkfs.vfat", "mmd", "mcopy")
-    if not (shim.exists() and grub.exists() and all(map(shutil.which, tools))):
-        pytest.skip("shim-signed, grub-efi-amd64-signed, dosfstools and mtools are wanted")
-    disk = tmp_path / "esp.img"
-    disk.write_bytes(b"")
-    os.truncate(disk, 32 << 20)
-    commands = [("mkfs.vfat", disk), ("mmd", "-i", disk, "::/EFI", "::/EFI/BOOT")]
-    names = (("BOOTX64.EFI", shim), ("grubx64.efi", grub))
-    commands += [("mcopy", "-i", disk, source, f"::/EFI/BOOT/{name}") for name, source in names]
-    for command in commands:
-        subprocess.run([str(part) for part in command], check=True, capture_output=True)
-    return disk
-
-
-def test_the_loader_on_the_disk_decides_about_an_update(
-    there: World, shim_disk: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    directory = machine(there, OLD, disks=(DiskRequest(path=str(shim_disk), format="raw"),))
-    before = (directory / nvram.FILE).read_bytes()
-    list_of_today = templates.revoked()
-    program = Path("/usr/lib/shim/shimx64.efi.signed")
-    own = replace(keymaker.digest(0), data=_virt_firmwares_hash(program))
-    monkeypatch.setattr(templates, "revoked", lambda: (*list_of_today, own))
-    with pytest.raises(Conflict, match="would not start any more") as refusal:
-        said(there, lambda handle: secureboot.update(handle, bootcheck.explain))
-    assert "disk0" in refusal.value.message
-    assert (directory / nvram.FILE).read_bytes() == before
-    monkeypatch.setattr(templates, "revoked", lambda: list_of_today)
-    found = said(there, lambda handle: secureboot.update(handle, bootcheck.explain))
-    assert (found.authorities, len(found.notes)) == ("2023-ready", 2)
-
-
-def test_undo_takes_back_the_keys_and_nothing_else(there: World) -> None:
-    directory = machine(there, OLD)
-    said(there, lambda handle: secureboot.update(handle, judge("allowed", "unknown")))
-    nv = VariableStore.load(directory / nvram.FILE)
-    nv.put(Variable("Boot0042", b"the guest's"))
-    nv.put(trust.mok_list([keymaker.entry("guest's")]))
-    # the guest has taken a signed update of dbx and dropped one entry of db meanwhile
-    present = keys.read(nv)
-    changed = replace(present, dbx=(*present.dbx, keymaker.digest(7)), db=present.db[1:])
-    keys.write(nv, changed)
-    nv.save(directory / nvram.FILE)
-    found = said(there, secureboot.undo)
-    assert "was kept" in found.notes[1]
-    after = VariableStore.load(directory / nvram.FILE)
-    assert after.get("Boot0042") == b"the guest's"
-    assert [key.name for key in found.mok] == ["guest's"]
-    assert keys.read(after) == keys.make(
-        {"PK": OLD.pk, "KEK": OLD.kek, "db": (), "dbx": (*OLD.dbx, keymaker.digest(7))}
-    )
-    with pytest.raises(Conflict, match="no change of m1's keys"):
-        said(there, secureboot.undo)
-
-
-def test_undo_gives_the_very_keys_of_before(there: World, tmp_path: Path) -> None:
-    directory = machine(there)
-    before = VariableStore.load(directory / nvram.FILE).variables
-    said(there, lambda handle: secureboot.enroll(handle, {"PK": [key_file(tmp_path, "own PK")]}))
-    assert store.load(directory).uefi.template == "custom"  # type: ignore[union-attr]
-    said(there, secureboot.undo)
-    assert VariableStore.load(directory / nvram.FILE).variables == before
-    assert store.load(directory).uefi.template == "microsoft-uefi-ca"  # type: ignore[union-attr]
 
 
 def test_reset_is_the_template_anew(there: World, tmp_path: Path) -> None:

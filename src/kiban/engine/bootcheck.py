@@ -97,8 +97,8 @@ async def explain(handle: Handle, trust: Trust | None = None) -> Report:
             f"{handle.name} is a generation 1 machine: its BIOS asks nobody what it may start.",
             "Secure Boot is generation 2's: kiban create NAME --generation 2",
         )
-    media, own = await asyncio.to_thread(_question, handle)
-    report = await _ask(media, trust or own, handle.name)
+    media, own = await asyncio.to_thread(_question, handle, trust)
+    report = await _ask(media, own, handle.name)
     disks = {medium.device for medium in media if medium.kind == "disk"}
     if handle.alive and any(stage.device in disks for stage in report.stages):
         note = f"{handle.name} is {handle.state}, so what is on its disk may change."
@@ -106,9 +106,9 @@ async def explain(handle: Handle, trust: Trust | None = None) -> Report:
     return report
 
 
-def _question(handle: Handle) -> tuple[list[Medium], Trust]:
+def _question(handle: Handle, trust: Trust | None = None) -> tuple[list[Medium], Trust]:
     machine = handle.machine
-    own = firmware_trust.read(handle.directory / nvram.FILE, machine.uefi.template if machine.uefi else "")
+    own = trust or firmware_trust.read(handle.directory / nvram.FILE, machine.uefi.template if machine.uefi else "")
     return media_of(machine, handle.directory, nvram.entries(handle.directory, machine)), own
 
 

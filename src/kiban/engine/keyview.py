@@ -21,6 +21,12 @@ from kiban.errors import NotInGeneration
 from kiban.model.machine import Uefi
 from kiban.model.trust import Signature, SignatureKind, Trust
 
+SEALED = (
+    "The keys are measured into the TPM (PCR 7): a disk whose key the guest has sealed to them, with BitLocker or "
+    "systemd-cryptenroll, asks for its recovery key at the next start."
+)
+"""What a change of keys means for a machine with a TPM."""
+
 _OWNERS = {str(MICROSOFT): "Microsoft", str(keys.KIBAN): "Kiban", str(trust.SHIM): "shim"}
 
 # EFI_CERT_SHA256 entries that are no hash of an image but the least version of a Windows boot manager:

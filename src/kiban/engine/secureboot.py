@@ -8,7 +8,7 @@ Killed in between, the store is the old one and there is nothing to undo. What t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,33 +16,26 @@ from typing import Literal
 
 from kiban.adapters.bootcheck import runner
 from kiban.adapters.files import open_regular
-from kiban.adapters.firmware import certs, keyfiles, keyrecord, keys, renewal, siglist, templates, trust, varstore
+from kiban.adapters.firmware import certs, keyfiles, keyrecord, keys, siglist, templates, trust, varstore
 from kiban.adapters.firmware.edk2vars import VariableStore
 from kiban.adapters.firmware.keyrecord import Change
 from kiban.adapters.firmware.keys import Database, Keys
 from kiban.adapters.firmware.siglist import SHA256, Entry
 from kiban.adapters.firmware.varstore import StoreInfo
 from kiban.adapters.qemu import process
-from kiban.engine import bootcheck, keyview, nvram
+from kiban.engine import bootcheck, keyview, nvram, prospect
 from kiban.engine.handle import Handle
 from kiban.engine.keyview import KeysView
+from kiban.engine.prospect import Judge, Prospect
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Conflict
-from kiban.model.bootcheck import Medium, Report
+from kiban.model.bootcheck import Medium
 from kiban.model.machine import Uefi
 from kiban.model.requests import Changes
-from kiban.model.trust import Trust
 
 Target = Literal["PK", "KEK", "db", "mok"]
 _ENROLLED: tuple[Database, ...] = ("PK", "KEK", "db")
 
-Judge = Callable[[Handle, Trust], Awaitable[Report]]
-"""What the firmware would load from a machine's media if the machine trusted this, and whether it may."""
-
-_SEALED = (
-    "The keys are measured into the TPM (PCR 7): a disk whose key the guest has sealed to them, with BitLocker or "
-    "systemd-cryptenroll, asks for its recovery key at the next start."
-)
 _UNSEALED = "The machine has no TPM, so no guest can have sealed a disk's key to these keys."
 
 
@@ -180,31 +173,27 @@ async def update(handle: Handle, judge: Judge) -> KeysView:
     """
     async with handle.lock:
         said = _off(handle)
-        path = handle.directory / nvram.FILE
-        store = await in_thread(VariableStore.load, path)
-        wanted = keys.read(store).plus(renewal.lacking(keys.read(store)))
-        added = keyview.lacks(keys.read(store))
+        found = await in_thread(prospect.of, handle)
+        added = keyview.lacks(found.present)
         if not added:
             return await in_thread(keyview.describe, handle, ["Nothing is missing; nothing was changed."])
-        now, then = trust.of_store(store, said), trust.of_keys(wanted, store, said)
-        notes = await _stays_allowed(handle, now, then, judge) if now.secure_boot else []
-        await in_thread(_replace, handle.directory, said, lambda _present: wanted, "update")
+        notes = await _stays_allowed(handle, found, judge) if found.now.secure_boot else []
+        await in_thread(_replace, handle.directory, said, lambda _present: found.wanted, "update")
         return await _done(handle, [f"Added: {'; '.join(added)}.", *notes])
 
 
-async def _stays_allowed(handle: Handle, now: Trust, then: Trust, judge: Judge) -> list[str]:
-    after = await judge(handle, then)
-    if after.verdict == "allowed":
-        return []
-    before = await judge(handle, now)
-    if before.verdict == "refused":
-        return [f"The machine did not start before either: {before.sentence}"]
-    if after.verdict == "refused":
+async def _stays_allowed(handle: Handle, found: Prospect, judge: Judge) -> list[str]:
+    before, after = await prospect.reports(handle, found, judge)
+    if prospect.breaks(before, after):
         raise Conflict(
             f"{handle.name} would not start any more: {after.sentence}",
             "Update the boot loader in the guest first; nothing was changed.",
             code="loader-would-be-refused",
         )
+    if after.verdict == "allowed":
+        return []
+    if before.verdict == "refused":
+        return [f"The machine did not start before either: {before.sentence}"]
     return [f"Whether its loader stays allowed could not be told: {after.sentence}"]
 
 
@@ -283,7 +272,7 @@ async def _done(handle: Handle, notes: Iterable[str], template: str | None = Non
         handle.save(replace(handle.machine, uefi=after))
     else:
         handle.tell("changed")
-    notes = [*notes, _SEALED if handle.machine.tpm else _UNSEALED]
+    notes = [*notes, keyview.SEALED if handle.machine.tpm else _UNSEALED]
     return await in_thread(keyview.describe, handle, notes)
 
 
