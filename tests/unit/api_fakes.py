@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from kiban.api.server import Listening, serve
 from kiban.commands.registry import COMMANDS, Command
+from kiban.engine.audit import Audited, Outlook
 from kiban.engine.checkup import Finding
 from kiban.engine.events import Bus
 from kiban.engine.host import Host
@@ -176,6 +177,23 @@ STAGE = Stage(
 REPORT = Report(
     verdict="refused", reason="signer-not-trusted", sentence="Refused.", hint="do", stages=(STAGE,), bytes_read=4096
 )
+OUTLOOK = Outlook(verdict="refused", reason="signer-not-trusted", sentence="Refused.")
+AUDITED = Audited(
+    machine="web",
+    generation=2,
+    state="off",
+    secure_boot=True,
+    authorities="2011-only",
+    dbx_date="2021-04-01",
+    missing=228,
+    lacks=("Microsoft UEFI CA 2023 in db",),
+    now=OUTLOOK,
+    after=replace(OUTLOOK, verdict="allowed", reason=""),
+    tpm=True,
+    action="update",
+    command="kiban secureboot update web",
+    notes=("Said.",),
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
     "bootcheck.explain": lambda: REPORT,
     "bootcheck.explain_path": lambda: REPORT,
@@ -185,6 +203,7 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "screen.type_text": lambda: None,
     "screen.press": lambda: None,
     **{f"secureboot.{verb}": lambda: KEYS for verb in ("show", "enroll", "revoke", "reset", "update", "undo")},
+    "secureboot.audit": lambda: [AUDITED, Audited(machine="db", generation=1, state="running")],
     "tpm.show": lambda: TPM,
     "tpm.log": lambda: BOOT,
     "tpm.raw_log": lambda: PNG,

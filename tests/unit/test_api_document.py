@@ -17,9 +17,10 @@ from pydantic import BaseModel
 import kiban
 from kiban.api.openapi import document
 from kiban.client import records
+from kiban.engine.audit import Audited
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
-from kiban.wire import answers, requests
+from kiban.wire import answers, audit, bootcheck, requests
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
@@ -48,6 +49,7 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (requests.NewNetBoot, model.NetBootRequest),
         (requests.NewCom, model.ComRequest),
         (answers.Machine, MachineView),
+        (audit.Audited, Audited),
     ],
 )
 def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside: type) -> None:
@@ -63,7 +65,9 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
     ],
 )
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
-    sent: type[BaseModel] = getattr(answers, kind.__name__)
+    sent: type[BaseModel] = next(
+        getattr(module, kind.__name__) for module in (answers, bootcheck, audit) if hasattr(module, kind.__name__)
+    )
     declared = [name for base in kind.__mro__ for name in base.__dict__.get("__annotations__", {})]
     members = {name for name in declared if not name.startswith("_")}
     assert members == set(sent.model_fields)

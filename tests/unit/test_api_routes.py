@@ -100,6 +100,7 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.undo_keys("web"), ("secureboot.undo", "web")),
     (lambda c: c.explain("web"), ("bootcheck.explain", "web", "")),
     (lambda c: c.explain_path("/a.img", format="raw"), ("bootcheck.explain_path", "/a.img", "", "raw", "")),
+    (lambda c: c.audit(), ("secureboot.audit",)),
     (lambda c: c.tpm("web"), ("tpm.show", "web")),
     (lambda c: c.tpm_log("web", source="memory"), ("tpm.log", "web", "memory")),
     (lambda c: c.tpm_raw_log("web"), ("tpm.raw_log", "web", "auto")),

@@ -7,7 +7,7 @@ nowhere else. A request that came through no gate (`kiban.api.gate`) has no role
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,10 +60,18 @@ class Session:
         return translate.machine(await self.run(command, *arguments))
 
     async def job(
-        self, command: str, machine: str, *arguments: Any, wait: float, answer: Response, **options: Any
+        self,
+        command: str,
+        machine: str,
+        *arguments: Any,
+        wait: float,
+        answer: Response,
+        plain: Callable[[Any], Any] = translate.machine_json,
+        **options: Any,
     ) -> answers.Job:
         """Run a command as a job and answer with it: 202 while it goes on, 200 once it is done.
 
+        `plain` makes JSON of what the command returns, the view of a machine where nothing else is said.
         Raises what the job failed with, if it fails within `wait` seconds.
         """
         found = self.commands[command]
@@ -71,8 +79,8 @@ class Session:
 
         async def work(progress: Progress) -> Any:
             more = {**options, "progress": progress} if found.job else options
-            view = await found.function(self.host, *arguments, **more)
-            return None if view is None else translate.machine_json(view)
+            result = await found.function(self.host, *arguments, **more)
+            return None if result is None else plain(result)
 
         job = self.host.jobs.run(command, machine, work)
         if wait:

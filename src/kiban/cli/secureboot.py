@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from kiban.cli.arguments import Name, Output
+from kiban.cli.audit import audit
 from kiban.cli.explain import explain
 from kiban.cli.output import ReportedError, card, print_json, report, say, table, warn
 from kiban.cli.session import connect
@@ -31,6 +32,7 @@ def show(name: Name, output: Output = "table") -> None:
 
 
 secureboot.command("explain")(explain)
+secureboot.command("audit")(audit)
 
 
 @secureboot.command("enroll")

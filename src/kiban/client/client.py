@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from kiban.client.events import SILENCE, Events
-from kiban.client.records import BootReport, Finding, Job, Machine, MeasuredBoot, SecureBoot, Tpm, Version
+from kiban.client.records import Audited, BootReport, Finding, Job, Machine, MeasuredBoot, SecureBoot, Tpm, Version
 from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix
 from kiban.errors import BadInput, KibanError, NoService
 from kiban.problem import from_problem
@@ -244,6 +244,10 @@ class Client:
         body = {**self._absolute({"path": path}), "template": template, "format": format, "file": file}
         return BootReport(self._transport.call("POST", "/v1/secureboot/explain", body))
 
+    def audit(self, *, progress: Progress | None = None) -> list[Audited]:
+        """How all machines stand: whose loaders they trust, and what they boot now and after an update of keys."""
+        return [Audited(row) for row in self._result("/v1/secureboot/audit", None, progress)]
+
     # the service
 
     def jobs(self) -> list[Job]:
@@ -282,8 +286,8 @@ class Client:
     def _post(self, name: str, verb: str, body: Any = None) -> Machine:
         return Machine(self._transport.call("POST", _path(name, verb), body))
 
-    def _job(self, path: str, body: Any, progress: Progress | None) -> Machine:
-        """Start a job and see it through; the machine it is about, or what the job failed with."""
+    def _result(self, path: str, body: Any, progress: Progress | None) -> Any:
+        """Start a job and see it through; returns its result, or raises what it failed with."""
         step = LONG if progress is None else POLL
 
         def late(answer: Any) -> None:
@@ -302,7 +306,11 @@ class Client:
             raise
         if job.error is not None:
             raise from_problem(job.error)
-        return Machine(job.result)
+        return job.result
+
+    def _job(self, path: str, body: Any, progress: Progress | None) -> Machine:
+        """The same where the result is the machine that the job is about."""
+        return Machine(self._result(path, body, progress))
 
     def _give_up(self, job: str) -> None:
         try:

@@ -359,6 +359,36 @@ class BootReport(Record):
     _parts: ClassVar = {"stages": BootStage}
 
 
+class Outlook(Record):
+    """What a machine would boot, in short."""
+
+    verdict: str
+    reason: str
+    sentence: str
+
+
+class Audited(Record):
+    """How a machine stands; `action` is look, update, new-loader, mend, or empty where nothing is to be done."""
+
+    machine: str
+    generation: int
+    state: str
+    problem: str
+    secure_boot: bool
+    setup_mode: bool
+    authorities: str
+    dbx_date: str
+    missing: int
+    lacks: list[str]
+    now: Outlook | None
+    after: Outlook | None
+    tpm: bool
+    action: str
+    command: str
+    notes: list[str]
+    _parts: ClassVar = {"now": Outlook, "after": Outlook}
+
+
 class Version(Record):
     """What answers."""
 

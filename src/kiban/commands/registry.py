@@ -58,6 +58,7 @@ COMMANDS: dict[str, Command] = {
         Command("secureboot.reset", secureboot.reset, "manage", False),
         Command("secureboot.update", secureboot.update, "manage", False),
         Command("secureboot.undo", secureboot.undo, "manage", False),
+        Command("secureboot.audit", secureboot.audit, "read", True),
         Command("bootcheck.explain", bootcheck.explain, "read", False),
         Command("bootcheck.explain_path", bootcheck.explain_path, "operate", False),
         Command("doctor.report", doctor.report, "read", False),

@@ -6,9 +6,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 
+from kiban.engine import audit as auditing
 from kiban.engine import bootcheck, keyview, secureboot
+from kiban.engine.audit import Audited
 from kiban.engine.host import Host
 from kiban.engine.keyview import KeysView
+from kiban.engine.progress import Progress
 from kiban.engine.secureboot import Target
 
 
@@ -40,3 +43,8 @@ async def update(host: Host, name: str) -> KeysView:
 async def undo(host: Host, name: str) -> KeysView:
     """Take the last change of keys back."""
     return await secureboot.undo(host.find(name))
+
+
+async def audit(host: Host, *, progress: Progress) -> list[Audited]:
+    """How all machines stand: their authorities, their list, and what they boot now and after an update."""
+    return await auditing.audit(host, progress)

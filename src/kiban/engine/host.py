@@ -38,6 +38,7 @@ class Host:
         self.acceleration = probe.acceleration()
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
+        self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
         self._names: set[str] = set()  # of machines that are being made or renamed
         self._upkeep: asyncio.Task[None] | None = None
 
