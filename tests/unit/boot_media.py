@@ -36,25 +36,31 @@ def fat(image: Path, files: Mapping[str, bytes], size: int = 24 << 20) -> Path:
     return image
 
 
-def gpt(image: Path, files: Mapping[str, bytes]) -> Path:
+def gpt(image: Path, files: Mapping[str, bytes], size: int = 24 << 20) -> Path:
     """A GPT disk whose only partition is an EFI system partition with those files."""
-    esp = fat(image.with_suffix(".esp"), files)
-    sectors = esp.stat().st_size // 512
+    return volumes(image, files, size=size)
+
+
+def volumes(image: Path, *contents: Mapping[str, bytes], size: int = 24 << 20) -> Path:
+    """A GPT disk with an EFI system partition for each of the contents. The first one's GUID is ESP_GUID."""
+    sectors, table = size // 512, "label: gpt\n"
     with image.open("wb") as disk:
-        disk.truncate((_ESP_START + sectors + 2048) * 512)
-    table = f"label: gpt\nstart={_ESP_START}, size={sectors}, type={_ESP_TYPE}, uuid={ESP_GUID}\n"
+        disk.truncate((_ESP_START + len(contents) * sectors + 2048) * 512)
+        for number, files in enumerate(contents):
+            start, guid = _ESP_START + number * sectors, f"{ESP_GUID[:-1]}{5 + number}"
+            table += f"start={start}, size={sectors}, type={_ESP_TYPE}, uuid={guid}\n"
+            disk.seek(start * 512)
+            disk.write(fat(image.with_suffix(".esp"), files, size).read_bytes())
+            image.with_suffix(".esp").unlink()
     argv = ["sfdisk", "--quiet", "--no-reread", "--no-tell-kernel", str(image)]
     path = f"{os.environ['PATH']}:/usr/sbin"
     subprocess.run(argv, input=table, text=True, check=True, capture_output=True, env={**os.environ, "PATH": path})
-    with image.open("r+b") as disk:
-        disk.seek(_ESP_START * 512)
-        disk.write(esp.read_bytes())
     return image
 
 
 def iso(
     image: Path, files: Mapping[str, bytes], *, esp: Mapping[str, bytes] | None = None, bios: bool = False,
-    more: Sequence[str] = (),
+    more: Sequence[str] = (), size: int = 24 << 20,
 ) -> Path:  # fmt: skip
     """A DVD with those files; `esp` is what is in its El Torito EFI image, `bios` gives it a BIOS boot image."""
     tree = image.with_suffix(".tree")
@@ -67,7 +73,7 @@ def iso(
         (tree / "boot/bios.img").write_bytes(b"\xfa\xeb\xfe".ljust(2048, b"\0"))
         argv += ["-b", "boot/bios.img", "-no-emul-boot", "-boot-load-size", "4"]
     if esp is not None:
-        fat(tree / "boot/efi.img", esp)
+        fat(tree / "boot/efi.img", esp, size)
         (tree / "boot/efi.part").unlink(missing_ok=True)
         argv += ["-eltorito-alt-boot"] if bios else []
         argv += ["-e", "boot/efi.img", "-no-emul-boot"]

@@ -193,6 +193,7 @@ def microsoft() -> dict[str, Signature]:
 
 def tiny(
     *,
+    code: bytes = b"\x31\xc0\xc3",
     sbat: bytes | None = None,
     trailer: bytes = b"",
     machine: int = pe.X64,
@@ -201,7 +202,7 @@ def tiny(
     extra: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
     """A PE32+ program of our own making: .text (which only returns), .reloc, and .sbat and others where given."""
-    sections: list[tuple[bytes, bytes, int]] = [(b".text", b"\x31\xc0\xc3", CODE), (b".reloc", RELOCATIONS, DATA)]
+    sections: list[tuple[bytes, bytes, int]] = [(b".text", code, CODE), (b".reloc", RELOCATIONS, DATA)]
     if sbat is not None:
         sections.append((b".sbat", sbat, DATA))
     sections += [(name, content, DATA) for name, content in extra]
