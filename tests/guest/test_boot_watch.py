@@ -18,7 +18,7 @@ import firmware_font
 import pytest
 from rig import Guest, MakeGuest, Service, until
 
-from kiban.client.records import LastBoot
+from kiban.client.records import Boot
 from kiban.demo import png
 from kiban.model.requests import DiskRequest, NetBootRequest, NicRequest
 
@@ -27,11 +27,11 @@ UNSIGNED = Path("/usr/lib/ipxe/snponly.efi")
 SCREENS = os.environ.get("KIBAN_SCREENS", "")
 
 
-def boots(guest: Guest, *states: str) -> LastBoot:
+def boots(guest: Guest, *states: str) -> Boot:
     """Wait until the machine is said to be in one of the states."""
 
-    def look() -> LastBoot | None:
-        boot: LastBoot = guest.view.last_boot
+    def look() -> Boot | None:
+        boot: Boot = guest.view.boot
         return boot if boot.state in states else None
 
     found = until(look, f"the boot state {' or '.join(states)}")
@@ -109,9 +109,9 @@ def test_refused_by_the_firmware_then_adopted_then_mended(service: Service, make
     boots(guest, "firmware")
     assert boots(guest, "started", "refused", "failed").state == "started"
     guest.ready()
-    assert guest.view.last_boot.state == "started"
+    assert guest.view.boot.state == "started"
     guest.off()
-    assert guest.view.last_boot.state == ""
+    assert guest.view.boot.state == ""
 
 
 def test_refused_from_disk(make: MakeGuest, root: Path) -> None:
@@ -137,7 +137,7 @@ def test_refused_by_shim(make: MakeGuest, root: Path, probe: Path) -> None:
     content = {"BOOTX64.EFI": netboot / "shimx64.efi", "grubx64.efi": UNSIGNED, "mmx64.efi": netboot / "mmx64.efi"}
     guest = make("watch-shim", 2, dvds=[str(iso(root / "shim-unsigned", content))], nics=[])
     guest.client.start(guest.name)
-    boot = until(lambda: guest.view.last_boot if guest.view.last_boot.state == "refused" else None, "shim's refusal")
+    boot = until(lambda: guest.view.boot if guest.view.boot.state == "refused" else None, "shim's refusal")
     assert boot is not None
     assert boot.device == "dvd0"
     assert "Security Violation" in boot.text
@@ -164,14 +164,14 @@ def test_a_signed_chain_starts_from_the_network_and_is_never_refused(make: MakeG
     said: set[str] = set()
 
     def look() -> bool:
-        said.add(guest.view.last_boot.state)
+        said.add(guest.view.boot.state)
         return "started" in said
 
     guest.client.start(guest.name)
     until(look, "the start")
     guest.ready()
     assert said == {"firmware", "started"}
-    assert guest.view.last_boot.state == "started"
+    assert guest.view.boot.state == "started"
 
 
 def test_the_font_is_this_firmwares(make: MakeGuest, root: Path, probe: Path) -> None:

@@ -47,9 +47,9 @@ def view(name: str, **said: Any) -> SimpleNamespace:
             )
         ],
         "coms": [],
-        "boot": ["disk0", "dvd0"],
+        "boot_order": ["disk0", "dvd0"],
         "boot_entries": [SimpleNamespace(name="Boot0001", device="disk0", active=True, description="shim\x1b[2J")],
-        "last_boot": SimpleNamespace(state="refused", device="dvd0", sentence="It is not signed.", hint="Sign it."),
+        "boot": SimpleNamespace(state="refused", device="dvd0", sentence="It is not signed.", hint="Sign it."),
         "video": "synthetic",
         "autostart": False,
         "notes": "",

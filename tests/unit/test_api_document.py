@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import tomllib
+from inspect import get_annotations
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,7 @@ def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> N
     sent: type[BaseModel] = next(
         getattr(module, kind.__name__) for module in (answers, bootcheck, audit) if hasattr(module, kind.__name__)
     )
-    declared = [name for base in kind.__mro__ for name in base.__dict__.get("__annotations__", {})]
+    declared = [name for base in kind.__mro__ for name in get_annotations(base)]
     members = {name for name in declared if not name.startswith("_")}
     assert members == set(sent.model_fields)
     assert not members & set(dir(dict)), "a method of dict would hide it"

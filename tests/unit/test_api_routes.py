@@ -135,7 +135,7 @@ def test_a_machine_comes_back_with_all_its_parts(service: Service) -> None:
     assert machine.nics[0].boot is not None
     assert machine.nics[0].boot.file == "shimx64.efi"
     assert machine.boot_entries[0].description == "Disk"
-    assert machine.last_boot.state == "started"
+    assert machine.boot.state == "started"
     assert machine.floppy == "/a.img"
     assert machine.runtime == VIEW.runtime
     assert machine.warnings == ["It is only a picture."]

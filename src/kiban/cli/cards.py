@@ -20,7 +20,7 @@ def machine_card(machine: Any) -> dict[str, list[str]]:
     return {
         "generation": [gen.title.removeprefix("generation ")],
         "state": [_state(machine)],
-        "boot": _boot(machine.last_boot),
+        "boot": _boot(machine.boot),
         "processors": [str(machine.cpus)],
         "memory": [format_size(machine.memory)],
         "guest": _some(machine.guest),
@@ -32,7 +32,7 @@ def machine_card(machine: Any) -> dict[str, list[str]]:
         "network": [line for nic in machine.nics for line in _nic(nic)],
         "COM ports": [_com(com) for com in machine.coms],
         "display": _some(machine.video),
-        "boot order": _some(", ".join(machine.boot)),
+        "boot order": _some(", ".join(machine.boot_order)),
         "boot entries": [_entry(entry) for entry in machine.boot_entries],
         "autostart": ["yes"] if machine.autostart else [],
         "notes": machine.notes.splitlines(),

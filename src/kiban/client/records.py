@@ -103,7 +103,7 @@ class BootEntry(Record):
     description: str
 
 
-class LastBoot(Record):
+class Boot(Record):
     """How far a generation 2 machine has come: `state` is firmware, started, refused, failed, or empty for unknown.
 
     When it was refused or failed: the device, the words on the guest's screen, why, and what to do about it.
@@ -140,9 +140,9 @@ class Machine(Record):
     floppy: str | None
     nics: list[Nic]
     coms: list[Com]
-    boot: list[str]
+    boot_order: list[str]
     boot_entries: list[BootEntry]
-    last_boot: LastBoot
+    boot: Boot
     video: str
     autostart: bool
     notes: str
@@ -159,7 +159,7 @@ class Machine(Record):
         "nics": Nic,
         "coms": Com,
         "boot_entries": BootEntry,
-        "last_boot": LastBoot,
+        "boot": Boot,
     }
 
 

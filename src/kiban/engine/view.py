@@ -43,9 +43,9 @@ class MachineView:
     floppy: Floppy | None
     nics: tuple[Nic, ...]
     coms: tuple[Com, ...]
-    boot: tuple[str, ...]
+    boot_order: tuple[str, ...]
     boot_entries: tuple[Mapping[str, Any], ...]
-    last_boot: Boot
+    boot: Boot
     video: str
     autostart: bool
     notes: str
@@ -66,7 +66,7 @@ def of(handle: Handle, *, entries: bool = True) -> MachineView:
         "id": handle.id,
         "state": handle.state,
         "reason": handle.reason,
-        "last_boot": handle.boot,
+        "boot": handle.boot,
         "accelerator": handle.accelerator,
         "pid": handle.process.pid if handle.process else None,
         "started": handle.started or None,
@@ -85,14 +85,15 @@ def of(handle: Handle, *, entries: bool = True) -> MachineView:
         definition |= {"secure_boot": facts.secure_boot, "template": facts.template}
     if found:
         # the order in force, which the guest may have changed since it was asked for
-        definition["boot"] = tuple(dict.fromkeys(e["device"] for e in found if e["device"]))
+        definition["boot_order"] = tuple(dict.fromkeys(e["device"] for e in found if e["device"]))
     return MachineView(**state, **definition, boot_entries=found)
 
 
 def _definition(machine: Machine) -> dict[str, Any]:
     uefi = machine.uefi
-    same = ("generation", "cpus", "memory", "guest", "tpm", "disks", "dvds", "floppy", "nics", "coms", "boot")
+    same = ("generation", "cpus", "memory", "guest", "tpm", "disks", "dvds", "floppy", "nics", "coms")
     return {name: getattr(machine, name) for name in same} | {
+        "boot_order": machine.boot,
         "autostart": machine.autostart,
         "notes": machine.notes,
         "created": machine.created,
@@ -116,6 +117,6 @@ def _entries(handle: Handle, machine: Machine) -> tuple[Mapping[str, Any], ...]:
 _UNKNOWN: dict[str, Any] = {
     "generation": 0, "cpus": 0, "memory": 0, "guest": "", "firmware": "", "machine_type": "", "secure_boot": None,
     "template": "", "pause_after_boot_failure": None, "pxe_protocol": "", "tpm": False, "disks": (), "dvds": (),
-    "floppy": None, "nics": (), "coms": (), "boot": (), "boot_entries": (), "video": "", "autostart": False,
+    "floppy": None, "nics": (), "coms": (), "boot_order": (), "boot_entries": (), "video": "", "autostart": False,
     "notes": "", "created": "",
 }  # fmt: skip

@@ -77,7 +77,7 @@ class BootEntry(Sent):
     description: str
 
 
-class LastBoot(Sent):
+class Boot(Sent):
     """How far a generation 2 machine has come since it was started or reset, as its screen tells."""
 
     state: str = Field(examples=["refused"])
@@ -128,9 +128,9 @@ class Machine(Sent):
     """Path of the medium, empty for none; null on a generation without a floppy drive."""
     nics: list[Nic]
     coms: list[Com]
-    boot: list[str]
+    boot_order: list[str]
     boot_entries: list[BootEntry]
-    last_boot: LastBoot
+    boot: Boot
     video: str
     autostart: bool
     notes: str
