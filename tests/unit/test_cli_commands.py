@@ -277,8 +277,8 @@ def test_set_can_say_every_member_of_the_changes(kiban: Kiban, client: FakeClien
     from kiban.model.requests import Changes
 
     every = "--cpus 1 --memory 1G --secure-boot on --template custom --keys k --pause-after-boot-failure on "
-    more = "--pxe-protocol ipv6 --tpm off --boot disk --com1 socket --floppy none --video std --guest g --autostart on --notes n"
-    kiban("set", "web", *every.split(), *more.split())
+    more = "--pxe-protocol ipv6 --tpm off --boot disk --com1 socket --floppy none --video std --guest g"
+    kiban("set", "web", *every.split(), *more.split(), "--autostart", "on", "--notes", "n")
     assert set(client.calls[0][2]) == {field.name for field in fields(Changes)}
 
 
