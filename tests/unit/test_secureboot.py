@@ -247,3 +247,28 @@ def test_virt_firmware_reads_what_was_changed(there: World, tmp_path: Path) -> N
     assert "CN=own db" in told.stdout
     assert "CN=lost" in told.stdout
     assert "count=444" in told.stdout, "Microsoft's 443 hashes and the one that was revoked"
+
+
+def test_changed_keys_of_a_machine_with_a_tpm_are_warned_of(there: World) -> None:
+    machine(there, tpm=True)
+
+    async def work(host: Host, handle: Handle) -> list[tuple[str, ...]]:
+        told = []
+        for changes in (
+            Changes(cpus=2),
+            Changes(template="microsoft-uefi-ca", secure_boot=True),
+            Changes(secure_boot=False),
+            Changes(template="microsoft-windows"),
+        ):
+            await editing.change(host, handle, changes)
+            told.append(view.of(handle).warnings)
+        handle.warnings.clear()
+        await editing.change(host, handle, Changes(template="open-source"))
+        return [*told, view.of(handle).warnings]
+
+    assert act(there, work) == [(), (), (keyview.SEALED,), (keyview.SEALED,), (keyview.SEALED,)]
+
+
+def test_without_a_tpm_nothing_is_sealed(there: World) -> None:
+    machine(there)
+    assert edit(there, template="microsoft-windows", secure_boot=False).warnings == ()

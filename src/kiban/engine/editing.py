@@ -9,7 +9,7 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
-from kiban.engine import hotplug, nvram, profiles, secureboot, tpm
+from kiban.engine import hotplug, keyview, nvram, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.whole import in_thread
@@ -19,7 +19,12 @@ from kiban.model.requests import Changes
 
 
 async def change(host: Host, handle: Handle, changes: Changes) -> None:
-    """Apply changes; those that a running guest would notice want the machine off."""
+    """Apply changes; those that a running guest would notice want the machine off.
+
+    NVRAM is written first, the definition last, each as a whole. A service that is killed in between leaves the new
+    keys or boot order with the other settings of before. That does no harm: none of them needs the other, the view
+    tells keys and order from NVRAM, and asking for the same again does the rest.
+    """
     async with handle.lock:
         handle.check("edit offline" if edit.wants_off(changes) else "edit")
         if changes.guest:
@@ -42,7 +47,9 @@ def _firmware(handle: Handle, after: Machine, changes: Changes) -> Machine:
     if old is None or new is None:
         return after
     if edit.wants_keys(changes):
-        info = secureboot.settings(handle.directory, old, changes)
+        info, measured = secureboot.settings(handle.directory, old, changes)
+        if measured and handle.machine.tpm and keyview.SEALED not in handle.warnings:
+            handle.warnings.append(keyview.SEALED)  # it stands until the machine is started
         new = replace(new, secure_boot=info.secure_boot, template=info.template)
         after = replace(after, uefi=new)
     if changes.boot is not None:

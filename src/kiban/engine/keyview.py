@@ -22,10 +22,10 @@ from kiban.model.machine import Uefi
 from kiban.model.trust import Signature, SignatureKind, Trust
 
 SEALED = (
-    "The keys are measured into the TPM (PCR 7): a disk whose key the guest has sealed to them, with BitLocker or "
-    "systemd-cryptenroll, asks for its recovery key at the next start."
+    "Secure Boot and its keys are measured into the TPM (PCR 7): a disk whose key the guest has sealed to them, with "
+    "BitLocker or systemd-cryptenroll, asks for its recovery key at the next start."
 )
-"""What a change of keys means for a machine with a TPM."""
+"""What a change of keys, or switching Secure Boot, means for a machine with a TPM."""
 
 _OWNERS = {str(MICROSOFT): "Microsoft", str(keys.KIBAN): "Kiban", str(trust.SHIM): "shim"}
 

@@ -60,8 +60,10 @@ def read_keys(template: str | None, folder: str | None, kept: Keys | None = None
     return templates.keys_of(template)
 
 
-def settings(directory: Path, uefi: Uefi, changes: Changes) -> StoreInfo:
-    """Apply an edit of Secure Boot, template and keys to a machine that is off; returns what then stands in NVRAM.
+def settings(directory: Path, uefi: Uefi, changes: Changes) -> tuple[StoreInfo, bool]:
+    """Apply an edit of Secure Boot, template and keys to a machine that is off.
+
+    Returns what then stands in NVRAM, and whether a TPM would measure something else than before.
 
     A template that the machine has already changes nothing, so what was enrolled stays; `reset` is for that. A
     person's own keys go to the machine's directory first: killed before the store is replaced, the machine is as
@@ -79,7 +81,8 @@ def settings(directory: Path, uefi: Uefi, changes: Changes) -> StoreInfo:
     if wanted is not None and changes.keys is not None:
         keyrecord.save_custom(directory, wanted)
     _save(directory, uefi.template, store, before, "template")
-    return nvram.facts(directory, uefi if template is None else replace(uefi, template=template))
+    info = nvram.facts(directory, uefi if template is None else replace(uefi, template=template))
+    return info, info.secure_boot != now.secure_boot or keys.read(store) != before
 
 
 async def reset(handle: Handle, template: str | None) -> KeysView:
