@@ -8,7 +8,7 @@ same. Media are read in confined children, of which no more run at a time than t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from kiban.adapters.firmware import renewal
@@ -99,8 +99,10 @@ async def _row(handle: Handle) -> Audited:
         return _unreadable(handle, machine.generation, str(error), f"kiban secureboot show {handle.name}")
     try:
         before, after = await prospect.reports(handle, found, bootcheck.explain)
-    except (KibanError, OSError) as error:
-        before = after = _untold(str(error))
+    except (KibanError, OSError) as error:  # an update would end by it too
+        untold = Report(verdict="unknown", reason="", sentence=str(error), hint="", stages=(), bytes_read=0)
+        row = await asyncio.to_thread(_judged, handle, found, untold, untold)
+        return replace(row, action="look", command=f"kiban secureboot explain {handle.name}", notes=(str(error),))
     return await asyncio.to_thread(_judged, handle, found, before, after)
 
 
@@ -113,10 +115,6 @@ def _unreadable(handle: Handle, generation: int, problem: str, command: str) -> 
         action="look",
         command=command,
     )
-
-
-def _untold(why: str) -> Report:
-    return Report(verdict="unknown", reason="", sentence=why, hint="", stages=(), bytes_read=0)
 
 
 def _judged(handle: Handle, found: Prospect, before: Report, after: Report) -> Audited:
