@@ -49,7 +49,10 @@ _ABORTED = 0x8000000000000015  # EFI_ABORTED (UEFI 2.10, appendix D): the firmwa
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Artifact:
-    """A loader and what it goes on to. `says` is what is on the console once all that has to start has started."""
+    """A loader and what it goes on to, with paths on a volume.
+
+    `says` is what is on the console once all that has to start has started; "" where it says nothing there.
+    """
 
     name: str
     words: str
@@ -60,9 +63,14 @@ class Artifact:
     comes_back: bool = True  # to the firmware, once it runs
 
     @property
+    def loaders(self) -> dict[str, bytes]:
+        """What firmware and shim load, as it stands on a volume."""
+        return {BOOT: self.loader} | ({} if self.second is None else {SECOND: self.second})
+
+    @property
     def files(self) -> dict[str, bytes]:
-        """As they stand on a volume."""
-        return {BOOT: self.loader} | ({} if self.second is None else {SECOND: self.second}) | dict(self.more)
+        """All of it."""
+        return self.loaders | dict(self.more)
 
     @property
     def served(self) -> dict[str, bytes]:
@@ -188,7 +196,7 @@ class Workshop:
             self._menued(replace(grub, name="grub-stripped", words="without signature", loader=_stripped(GRUB))),
             Artifact(name="ipxe", words="Debian's iPXE", loader=real(IPXE), says="iPXE 1."),
             Artifact(name="memtest", words="Debian's Memtest86+", loader=real(MEMTEST), comes_back=False),
-            Artifact(name="kernel", words="Debian's kernel", loader=real(KERNEL), says="EFI stub: ", comes_back=False),
+            Artifact(name="kernel", words="Debian's kernel", loader=real(KERNEL), comes_back=False),
         ]
 
     def _menued(self, artifact: Artifact, *commands: str, **more: bytes) -> Artifact:

@@ -99,6 +99,12 @@ def test_the_same_dvd_in_a_drive_and_written_to_a_disk(work: Path, debian: Trust
     assert found.bytes_read < 32 << 20
 
 
+def test_grub_does_not_look_into_the_boot_image_of_a_dvd(work: Path, debian: Trust) -> None:
+    """Its volume is the whole DVD; on a disk with partitions it is the one that it was loaded from."""
+    image = iso(work / "inside.iso", {}, esp=debian_files())
+    assert chain_of(look(dvd(image), trust=debian)) == WHOLE[:-1]
+
+
 def test_a_network_folder(work: Path, debian: Trust) -> None:
     root = folder(
         work / "pxe",
@@ -117,7 +123,7 @@ def test_a_network_folder(work: Path, debian: Trust) -> None:
 def test_an_iso_over_http_is_a_dvd(work: Path, debian: Trust) -> None:
     root = work / "http"
     root.mkdir()
-    iso(root / "net.iso", {}, esp=debian_files())
+    iso(root / "net.iso", debian_files(), esp=debian_files())
     assert chain_of(look(net(root, "net.iso", "http"), trust=debian)) == WHOLE
     assert look(net(root, "net.iso", "tftp"), trust=debian).reason == "damaged-image"
 

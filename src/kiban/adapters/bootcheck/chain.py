@@ -156,7 +156,7 @@ class Walk:
         self.note = f"{path} makes boot entries of the lists in \\EFI, and found none."
 
     def _from_grub(self, path: str) -> Iterator[Step]:
-        files, missing = configs.grub_kernels(self._found.volumes, path)
+        files, missing = configs.grub_kernels(self._found.grubs_volumes, path)
         yield from self._kernels("grub", files, missing)
 
     def _kernels(self, loader: Loader, files: Sequence[configs.File], missing: Sequence[str]) -> Iterator[Step]:

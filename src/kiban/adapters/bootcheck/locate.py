@@ -41,16 +41,21 @@ class Volume:
 
     folder: Folder
     guid: str = ""
+    in_catalog: bool = False  # an El Torito image
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A loader: its file, its path there, and the volumes that it may go on to read, its own first."""
+    """A loader: its file, its path there, and the volumes that it may go on to read, its own first.
+
+    `grubs_volumes` are those that GRUB reads: not the El Torito image, for it takes the whole DVD for its volume.
+    """
 
     medium: Medium
     file: Source
     path: str
     volumes: tuple[Folder, ...]
+    grubs_volumes: tuple[Folder, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def _in_folder(opened: Opened, budget: Budget) -> Found | Missing:
     # a disk image that comes over HTTP becomes a RAM disk (UEFI 2.10, 24.7.3.2; EDK2 goes by the name's end)
     if medium.protocol == "http" and path.lower().endswith((".iso", ".img")):
         return _on(medium, file, sector=2048 if path.lower().endswith(".iso") else 512)
-    return Found(medium, file, path, (names,))
+    return Found(medium, file, path, (names,), (names,))
 
 
 def _on(medium: Medium, source: Source, sector: int = 0) -> Found | Missing:
@@ -99,14 +104,17 @@ def _on(medium: Medium, source: Source, sector: int = 0) -> Found | Missing:
         return _nothing(medium, source, sector, path, volumes)
     # EDK2's boot manager passes over a file that is none (BmGetNextLoadOptionBuffer)
     volume, file = next((one for one in files if pe.is_application(one[1].read, one[1].size)), files[0])
-    others = [other.folder for other in volumes if other is not volume] + _iso(source)
-    return Found(medium, file, path, (volume.folder, *others))
+    ordered = [volume, *(other for other in volumes if other is not volume)]
+    iso = _iso(source)
+    for_grub = [one.folder for one in ordered if not one.in_catalog]
+    return Found(medium, file, path, (*(one.folder for one in ordered), *iso), (*for_grub, *iso))
 
 
 def _volumes(source: Source, sector: int) -> Iterator[Volume]:
     for place in firmware.volumes(source, sector):
         try:
-            yield Volume(Fat(place.source), place.partition.guid if place.partition else "")
+            guid = place.partition.guid if place.partition else ""
+            yield Volume(Fat(place.source), guid, place.boot_image is not None)
         except Damaged:
             continue  # some other file system, which the firmware passes over too
 
