@@ -212,6 +212,33 @@ def test_old_jobs_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     run(body())
 
 
+def test_large_results_do_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "RESULTS", 2500)
+
+    async def large(_: Progress) -> str:
+        return "x" * 1000
+
+    async def body() -> list[Job]:
+        kept = Jobs(tmp_path / "db", Bus())
+        for _ in range(4):
+            job = await kept.wait(kept.run("secureboot.audit", "", large).id, WAIT)
+            assert len(job.result) == 1000, "whoever waits for it gets it"
+        found = kept.list()
+        await kept.close()
+        again = Jobs(tmp_path / "db", Bus())
+        assert again.list() == found
+        monkeypatch.setattr(jobs, "RESULTS", 500)
+        job = await again.wait(again.run("secureboot.audit", "", large).id, WAIT)
+        assert len(job.result) == 1000
+        assert [job.result for job in again.list()[:-1]] == [None] * 4
+        await again.close()
+        return found
+
+    found = run(body())
+    assert [job.state for job in found] == ["done"] * 4
+    assert [len(job.result or "") for job in found] == [0, 0, 1000, 1000]
+
+
 @pytest.mark.parametrize("content", [b"this is no database", b"SQLite format 3\0" + b"\xff" * 4096])
 def test_a_damaged_database_costs_the_history_only(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "service.db").write_bytes(content)

@@ -33,6 +33,9 @@ Work = Callable[[Progress], Coroutine[Any, Any, Any]]
 
 KEPT = 1000
 """Jobs that are over are forgotten, oldest first, beyond this many."""
+RESULTS = 8 << 20
+"""Bytes of results, as JSON, that are kept: what an audit of a thousand machines found is large, and soon of no use.
+Beyond this jobs are kept without theirs, oldest first; one that has just ended has its own always."""
 LIVE: frozenset[JobState] = frozenset({"queued", "running"})
 _STEP = 0.01  # progress events are at least this far apart
 _log = logging.getLogger(__name__)
@@ -87,6 +90,7 @@ class Jobs:
         self._stopping = False
         self._database, kept = _open(database)
         self._jobs = {job.id: job for job in kept}
+        self._sizes = {job.id: len(json.dumps(job.result)) for job in kept}  # of their results
         for job in [job for job in self._jobs.values() if job.state in LIVE]:
             lost = Failed(
                 f"Nobody knows how {job.command} ended: the service stopped in the middle of it.",
@@ -180,7 +184,7 @@ class Jobs:
         self._keep(job)
         self._live.pop(job_id).over.set()
         self._announce("job.ended", job)
-        self._forget()
+        self._forget(job_id)
 
     def _announce(self, kind: str, job: Job) -> None:
         data: dict[str, Any] = {
@@ -197,13 +201,19 @@ class Jobs:
         row = asdict(job)
         for key in ("result", "error"):
             row[key] = None if row[key] is None else json.dumps(row[key])
+        self._sizes[job.id] = len(row["result"] or "")
         self._write(_SAVE, row)
 
-    def _forget(self) -> None:
+    def _forget(self, ended: str) -> None:
         over = [job.id for job in self._jobs.values() if job.state not in LIVE]
         for job_id in over[: max(len(over) - KEPT, 0)]:
-            del self._jobs[job_id]
+            del self._jobs[job_id], self._sizes[job_id]
             self._write("DELETE FROM jobs WHERE id = :id", {"id": job_id})
+        excess = sum(self._sizes.values()) - RESULTS
+        for job in [*self._jobs.values()]:
+            if excess > 0 and job.result is not None and job.id != ended:
+                excess -= self._sizes[job.id]
+                self._keep(replace(job, result=None))
 
     def _write(self, statement: str, values: dict[str, Any]) -> None:
         try:
