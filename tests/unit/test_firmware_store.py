@@ -11,9 +11,10 @@ import pytest
 
 from kiban.adapters.firmware import templates, varstore
 from kiban.adapters.firmware.descriptors import find_uefi
-from kiban.adapters.firmware.edk2vars import Variable, VariableStore
+from kiban.adapters.firmware.edk2vars import GLOBAL, Variable, VariableStore, peek
 from kiban.errors import BadInput, Conflict, Damaged, HostLacks, NotFound
 
+RECORD = 60  # bytes before a variable's name
 OTHER = UUID("12345678-1234-1234-1234-123456789abc")
 
 
@@ -136,3 +137,48 @@ def test_reading_a_store_does_not_import_cryptography(store: Path) -> None:
         f"trust.read(Path({str(store)!r})); sys.exit('cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_short_look_sees_what_the_whole_store_has(store: Path) -> None:
+    nvram = VariableStore.load(store)
+    nvram.put(Variable("Large", b"x" * 100_000, OTHER))
+    nvram.put(Variable("Behind", b"y" * 9, OTHER))
+    nvram.save(store)
+    wanted = {("Behind", OTHER), ("PK", GLOBAL), ("Nowhere", OTHER), ("PK", OTHER)}
+    whole = VariableStore.load(store).variables
+    assert peek(store, wanted) == {key: whole[key] for key in (("PK", GLOBAL), ("Behind", OTHER))}
+    assert list(whole)[-1] == ("Behind", OTHER), "the look goes past what its buffer holds"
+
+
+def test_a_short_look_takes_the_variable_that_counts(store: Path) -> None:
+    """As the firmware leaves a store when it is turned off in the middle of a change, or after one."""
+    nvram = VariableStore.load(store)
+    nvram.put(Variable("Twice", b"before", OTHER))
+    nvram.put(Variable("Third", b"-", OTHER))
+    blob = nvram.to_bytes()
+    at = blob.index("Twice".encode("utf-16-le")) - RECORD + 2
+    again = Variable("Twice", b"after!", OTHER).record()
+    end = blob.index("Third".encode("utf-16-le")) - RECORD
+    for state, added, seen in ((0x3E, b"", b"before"), (0x3E, again, b"after!"), (0x3C, again, b"after!")):
+        changed = blob[:at] + bytes([state]) + blob[at + 1 : end] + added
+        store.write_bytes(changed.ljust(len(blob), b"\xff"))
+        key = "Twice", OTHER
+        assert peek(store, {key})[key].data == VariableStore.load(store).variables[key].data == seen
+
+
+@pytest.mark.parametrize("size", [0, 30, 80, 500, 100_000])
+def test_a_short_look_at_a_short_file_is_refused(store: Path, size: int) -> None:
+    with store.open("r+b") as file:
+        file.truncate(size)
+    with pytest.raises(Damaged):
+        peek(store, {("PK", GLOBAL)})
+    with pytest.raises(NotFound):
+        peek(store.with_name("none"), set())
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(17 << 20)
+    for look in (VariableStore.load, lambda path: peek(path, set())):
+        with pytest.raises(Damaged, match="too large"):
+            look(tmp_path / "large")
