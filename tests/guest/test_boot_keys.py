@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine with a person's own keys: what they signed starts, Debian's shim does not until its signer is enrolled."""
+"""Keys decide what starts: a person's own, shim's own list, and those of a machine of before 2023 that is updated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from rig import Guest, MakeGuest, Service, until
 
-from kiban.adapters.firmware import templates
+from kiban.adapters.firmware import keys as keys_of_store
+from kiban.adapters.firmware import templates, varstore
+from kiban.adapters.firmware.edk2vars import VariableStore
+from kiban.adapters.firmware.keys import Keys
+from kiban.client.records import Audited
+from kiban.engine import nvram
 from kiban.model.requests import ComRequest, DiskRequest
 
 IPXE = Path("/usr/lib/ipxe/ipxe.efi")  # unsigned, and says its name first
@@ -101,6 +106,59 @@ def test_shim_trusts_what_is_enrolled_for_it(make: MakeGuest, service: Service, 
     service.kiban("secureboot", "enroll", guest.name, "--mok", str(keys / "db.crt"))
     assert _start(guest, serial, "MOK management", "Security Violation") == "MOK management"
     assert [key.name for key in guest.client.secure_boot(guest.name).mok] == ["own db"], "shim kept what was enrolled"
+
+
+def test_a_machine_of_before_2023_is_found_updated_and_put_back(make: MakeGuest, service: Service, root: Path) -> None:
+    if lacking := [program for program in ("mkfs.vfat", "mcopy") if shutil.which(program) is None]:
+        pytest.skip(f"not installed: {', '.join(lacking)}")
+    serial, disk = root / "old.log", root / "old.img"
+    _fill(disk, {"BOOTX64.EFI": SHIM, "grubx64.efi": GRUB})
+    guest = make(
+        "old",
+        2,
+        disks=[DiskRequest(path=str(disk), format="raw")],
+        nics=[],
+        coms=[ComRequest(number=1, kind="file", path=str(serial))],
+        tpm=True,
+    )
+    store = Path(guest.view.directory) / nvram.FILE
+    old = _age(store)
+    service.kiban("secureboot", "audit", code=13)
+    row = _audited(guest)
+    assert row.now is not None
+    assert row.after is not None
+    assert (row.authorities, row.missing, row.now.verdict, row.after.verdict) == (
+        "2011-only",
+        143,
+        "allowed",
+        "allowed",
+    )
+    assert (row.action, row.command) == ("update", "kiban secureboot update old")
+    assert "recovery key" in row.notes[-1]
+
+    service.kiban("secureboot", "update", guest.name)
+    row = _audited(guest)
+    assert (row.authorities, row.missing, row.lacks, row.action, row.notes) == ("2023-ready", 0, [], "", [])
+    assert _start(guest, serial, "GNU GRUB") == "GNU GRUB"
+
+    service.kiban("secureboot", "undo", guest.name)
+    assert keys_of_store.read(VariableStore.load(store)) == old
+    assert _audited(guest).authorities == "2011-only"
+    assert _start(guest, serial, "GNU GRUB") == "GNU GRUB"
+
+
+def _age(store: Path) -> Keys:
+    """Take what came with and after 2023 from a machine that is off; returns the keys that are left."""
+    found = VariableStore.load(store)
+    now = keys_of_store.read(found)
+    old = keys_of_store.make({"PK": now.pk, "KEK": now.kek[:1], "db": now.db[:1], "dbx": now.dbx[:300]})
+    varstore.set_keys(found, old)
+    found.save(store)
+    return old
+
+
+def _audited(guest: Guest) -> Audited:
+    return next(row for row in guest.client.audit() if row.machine == guest.name)
 
 
 def _start(guest: Guest, serial: Path, runs: str, refused: str = REFUSED) -> str:
