@@ -13,7 +13,7 @@ from bootcheck_images import tool
 
 from kiban.adapters.bootcheck import chain, report
 from kiban.adapters.bootcheck.exchange import Asked, Opened
-from kiban.adapters.bootcheck.source import Budget
+from kiban.adapters.images.source import Budget
 from kiban.model.bootcheck import Medium, Report
 from kiban.model.trust import Trust
 

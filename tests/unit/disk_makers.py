@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kiban.adapters.bootcheck.source import FileSource, Source
+from kiban.adapters.images.source import FileSource, Source
 
 MIB = 1 << 20
 DRIVERS = {"vhd": "vpc", "vhdx": "vhdx", "qcow2": "qcow2"}  # QEMU's names of the formats

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiban.adapters.bootcheck.exchange import Asked
-from kiban.adapters.bootcheck.source import Budget
+from kiban.adapters.images.source import Budget
 from kiban.model.bootcheck import Medium, Report
 from kiban.model.trust import Trust
 

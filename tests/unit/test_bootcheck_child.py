@@ -18,7 +18,8 @@ from boot_media import BOOT, disk, dvd, fat, gpt, iso, net
 from bootcheck_images import GRUB, SHIM, microsoft, real, tiny, trust
 
 import kiban
-from kiban.adapters.bootcheck import confine, runner
+from kiban.adapters import confine
+from kiban.adapters.bootcheck import runner
 from kiban.errors import BadInput, Damaged, Failed, HostLacks, NotFound, TimedOut
 from kiban.model.bootcheck import Medium, Report
 from kiban.model.trust import Trust
@@ -28,7 +29,7 @@ UID = 65534 if os.geteuid() == 0 else os.geteuid()
 INSIDE = f"""
 import ctypes, os, resource, socket, subprocess, sys, threading
 sys.path.insert(0, {SOURCE!r})
-from kiban.adapters.bootcheck import confine
+from kiban.adapters import confine
 libc = ctypes.CDLL(None, use_errno=True)
 confine.enter({UID}, {UID})
 try:

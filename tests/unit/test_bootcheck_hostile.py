@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vhdx_makers import log_entry, payload_start, seal, with_log
 
-from kiban.adapters.bootcheck.images import open_image
-from kiban.adapters.bootcheck.source import Budget, Memory, Source
 from kiban.adapters.bootcheck.volumes.fat import Fat
 from kiban.adapters.bootcheck.volumes.firmware import volumes
 from kiban.adapters.bootcheck.volumes.folder import Folder
 from kiban.adapters.bootcheck.volumes.iso import Iso
+from kiban.adapters.images import open_image
+from kiban.adapters.images.source import Budget, Memory, Source
 from kiban.errors import BadInput, Damaged
 
 # images

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from disk_makers import DRIVERS, MIB, convert, opened, patterned, run, same_everywhere
 
-from kiban.adapters.bootcheck.images import open_image
-from kiban.adapters.bootcheck.source import READ_LIMIT, Budget, FileSource, Memory, Window
+from kiban.adapters.images import open_image
+from kiban.adapters.images.source import READ_LIMIT, Budget, FileSource, Memory, Window
 from kiban.errors import BadInput, Damaged
 
 DISK = 12 * MIB

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from disk_makers import FILES, LOADER, MIB, RANDOM, fat, in_partition, opened, run, write_tree
 
-from kiban.adapters.bootcheck.source import Memory, Source
 from kiban.adapters.bootcheck.volumes import partitions
 from kiban.adapters.bootcheck.volumes.eltorito import EFI_PLATFORM, BootImage, el_torito
 from kiban.adapters.bootcheck.volumes.fat import Fat
 from kiban.adapters.bootcheck.volumes.firmware import has_udf, volumes
 from kiban.adapters.bootcheck.volumes.folder import Entry
 from kiban.adapters.bootcheck.volumes.iso import Iso
+from kiban.adapters.images.source import Memory, Source
 from kiban.errors import Damaged
 
 BLOCK = 2048

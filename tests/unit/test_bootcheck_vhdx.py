@@ -18,10 +18,10 @@ from vhdx_makers import (
     with_log,
 )
 
-from kiban.adapters.bootcheck.images import open_image
-from kiban.adapters.bootcheck.images.crc32c import crc32c
-from kiban.adapters.bootcheck.images.vhdx import open_vhdx
-from kiban.adapters.bootcheck.source import Memory
+from kiban.adapters.images import open_image
+from kiban.adapters.images.crc32c import crc32c
+from kiban.adapters.images.source import Memory
+from kiban.adapters.images.vhdx import open_vhdx
 from kiban.errors import BadInput, Damaged
 
 

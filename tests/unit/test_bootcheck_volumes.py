@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from disk_makers import FILES, LOADER, MIB, fat, in_partition, opened, run
 
-from kiban.adapters.bootcheck.source import Memory
 from kiban.adapters.bootcheck.volumes import partitions
 from kiban.adapters.bootcheck.volumes.fat import Fat
 from kiban.adapters.bootcheck.volumes.firmware import volumes
 from kiban.adapters.bootcheck.volumes.folder import Entry, Names, parts
 from kiban.adapters.bootcheck.volumes.partitions import ESP_TYPE
+from kiban.adapters.images.source import Memory
 from kiban.errors import Damaged
 
 LOADER_PATH = "\\EFI\\BOOT\\BOOTX64.EFI"

@@ -7,7 +7,7 @@ import struct
 
 from disk_makers import MIB, RANDOM
 
-from kiban.adapters.bootcheck.images.crc32c import crc32c
+from kiban.adapters.images.crc32c import crc32c
 
 
 def seal(image: bytearray, at: int, length: int) -> None:

@@ -20,7 +20,7 @@ from kiban.adapters.bootcheck.decision import Decision, refused
 from kiban.adapters.bootcheck.exchange import Opened
 from kiban.adapters.bootcheck.locate import Found, Missing, locate
 from kiban.adapters.bootcheck.pe import Image
-from kiban.adapters.bootcheck.source import Budget, Source
+from kiban.adapters.images.source import Budget, Source
 from kiban.errors import BadInput, Damaged
 from kiban.model.bootcheck import Loader, Medium, Stage
 from kiban.model.trust import Trust

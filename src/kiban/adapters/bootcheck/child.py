@@ -13,9 +13,10 @@ import sys
 import warnings
 from dataclasses import replace
 
-from kiban.adapters.bootcheck import chain, confine, exchange, report
+from kiban.adapters import confine
+from kiban.adapters.bootcheck import chain, exchange, report
 from kiban.adapters.bootcheck.exchange import Asked, Opened
-from kiban.adapters.bootcheck.source import Budget
+from kiban.adapters.images.source import Budget
 from kiban.errors import Damaged, KibanError
 from kiban.model.bootcheck import Report
 from kiban.model.trust import Trust

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.source import Source
 from kiban.adapters.bootcheck.volumes.folder import Folder
+from kiban.adapters.images.source import Source
 
 MOST_KERNELS = 3
 """Kernels that are looked at; installers name the same few over and over."""

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from kiban.adapters.bootcheck import pe
 from kiban.adapters.bootcheck.exchange import Opened
-from kiban.adapters.bootcheck.images.opening import open_image
-from kiban.adapters.bootcheck.source import Budget, FileSource, Source
 from kiban.adapters.bootcheck.volumes import firmware, partitions
 from kiban.adapters.bootcheck.volumes.eltorito import el_torito
 from kiban.adapters.bootcheck.volumes.fat import Fat
 from kiban.adapters.bootcheck.volumes.folder import Folder, Names
 from kiban.adapters.bootcheck.volumes.iso import Iso
+from kiban.adapters.images.opening import open_image
+from kiban.adapters.images.source import Budget, FileSource, Source
 from kiban.errors import BadInput, Damaged
 from kiban.model.bootcheck import Medium, Reason
 

@@ -11,7 +11,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.source import Source, Window
+from kiban.adapters.images.source import Source, Window
 
 EFI_PLATFORM = 0xEF
 BLOCK = 2048

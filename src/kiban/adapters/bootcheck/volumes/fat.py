@@ -11,8 +11,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.source import Budget, Source, check_range
 from kiban.adapters.bootcheck.volumes.folder import Entry, parts
+from kiban.adapters.images.source import Budget, Source, check_range
 from kiban.errors import Damaged
 
 _FAT12_LIMIT, _FAT16_LIMIT = 0xFF5, 0xFFF5  # clusters, as EDK2 counts

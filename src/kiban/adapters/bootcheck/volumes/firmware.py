@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.source import Source
 from kiban.adapters.bootcheck.volumes import partitions
 from kiban.adapters.bootcheck.volumes.eltorito import BLOCK, BootImage, el_torito
 from kiban.adapters.bootcheck.volumes.partitions import Partition
+from kiban.adapters.images.source import Source
 
 _PARTITIONS_LIMIT = 256  # looked into; nobody boots from one behind that
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from kiban.adapters.bootcheck.source import Source
+from kiban.adapters.images.source import Source
 
 DEPTH_LIMIT = 32  # folders in a path; UEFI's own paths have at most 260 characters
 

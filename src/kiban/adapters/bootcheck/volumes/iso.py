@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from kiban.adapters.bootcheck.source import Budget, Source, Window, check_range
 from kiban.adapters.bootcheck.volumes.eltorito import BLOCK, BootImage, descriptors, el_torito
 from kiban.adapters.bootcheck.volumes.folder import Entry, parts
+from kiban.adapters.images.source import Budget, Source, Window, check_range
 from kiban.errors import Damaged
 
 __all__ = ["BootImage", "Iso", "IsoFile", "el_torito"]

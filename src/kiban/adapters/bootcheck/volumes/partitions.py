@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kiban.adapters.bootcheck.source import Source, Window
+from kiban.adapters.images.source import Source, Window
 from kiban.errors import Damaged
 
 ESP_TYPE = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b"

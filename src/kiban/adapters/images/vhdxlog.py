@@ -10,8 +10,8 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.images.crc32c import crc32c
-from kiban.adapters.bootcheck.source import Budget, Source, check_range
+from kiban.adapters.images.crc32c import crc32c
+from kiban.adapters.images.source import Budget, Source, check_range
 from kiban.errors import Damaged
 
 _UNIT = 4096

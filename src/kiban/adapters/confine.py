@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The cell in which media are parsed: limits, an unprivileged user, and a seccomp filter.
 
-Called by `kiban.adapters.bootcheck.child` after its last import. Who takes the process over by a crafted image finds
+Called after its last import by each child process that parses. Who takes the process over by a crafted image finds
 that it can read the media it was given, use some memory and processor time, and answer: no files, processes, network.
 """
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import struct
 
-from kiban.adapters.bootcheck.images.mapped import Mapped, shown_name
-from kiban.adapters.bootcheck.source import Source, Window
+from kiban.adapters.images.mapped import Mapped, shown_name
+from kiban.adapters.images.source import Source, Window
 from kiban.errors import BadInput, Damaged
 
 _SECTOR = 512

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kiban.adapters.bootcheck.images.qcow2 import open_qcow2
-from kiban.adapters.bootcheck.images.vhd import open_vhd
-from kiban.adapters.bootcheck.images.vhdx import open_vhdx
-from kiban.adapters.bootcheck.source import Source
+from kiban.adapters.images.qcow2 import open_qcow2
+from kiban.adapters.images.source import Source
+from kiban.adapters.images.vhd import open_vhd
+from kiban.adapters.images.vhdx import open_vhdx
 from kiban.errors import BadInput
 
 

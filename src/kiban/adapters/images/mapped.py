@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from kiban.adapters.bootcheck.source import Budget, Source, check_range
+from kiban.adapters.images.source import Budget, Source, check_range
 
 
 class Mapped(ABC):

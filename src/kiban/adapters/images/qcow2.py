@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import struct
 
-from kiban.adapters.bootcheck.images.compression import unpack
-from kiban.adapters.bootcheck.images.mapped import Mapped, shown_name
-from kiban.adapters.bootcheck.source import Source
+from kiban.adapters.images.compression import unpack
+from kiban.adapters.images.mapped import Mapped, shown_name
+from kiban.adapters.images.source import Source
 from kiban.errors import BadInput, Damaged
 
 _CORRUPT, _DATA_FILE, _COMPRESSION, _EXTENDED_L2 = 2, 4, 8, 16

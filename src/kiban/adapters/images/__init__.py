@@ -7,6 +7,6 @@ reads from a descriptor alone, which is all that the confined child process has.
 
 from __future__ import annotations
 
-from kiban.adapters.bootcheck.images.opening import open_image
+from kiban.adapters.images.opening import open_image
 
 __all__ = ["open_image"]

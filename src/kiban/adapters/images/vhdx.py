@@ -10,10 +10,10 @@ import struct
 import uuid
 from dataclasses import dataclass
 
-from kiban.adapters.bootcheck.images.crc32c import crc32c
-from kiban.adapters.bootcheck.images.mapped import Mapped, shown_name
-from kiban.adapters.bootcheck.images.vhdxlog import replayed
-from kiban.adapters.bootcheck.source import Source, Window
+from kiban.adapters.images.crc32c import crc32c
+from kiban.adapters.images.mapped import Mapped, shown_name
+from kiban.adapters.images.source import Source, Window
+from kiban.adapters.images.vhdxlog import replayed
 from kiban.errors import BadInput, Damaged
 
 _KIB, _MIB = 1 << 10, 1 << 20
