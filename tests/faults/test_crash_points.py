@@ -111,16 +111,19 @@ LINUX, WINDOWS = ("microsoft-uefi-ca", True), ("microsoft-windows", False)
 
 
 def _linux_keys(client: Client) -> None:
-    """Off, with its first keys and Secure Boot on; a death may have left the old pair or the new one, no mixture."""
+    """Off, with its first keys and Secure Boot on; a death may have left the old pair or the new one, no mixture.
+
+    New keys may stand with the old number of processors, since NVRAM is written first; never the other way round.
+    """
     if not client.machines():
-        client.create("m", generation=2, memory=128 * MIB)
+        client.create("m", generation=2, memory=128 * MIB, cpus=1)
     _off(client)
     found, listed, keys = client.machine("m"), client.machines()[0], client.secure_boot("m")
     pair = found.template, found.secure_boot
-    assert pair in (LINUX, WINDOWS), pair
+    assert (pair, found.cpus) in ((LINUX, 1), (WINDOWS, 1), (WINDOWS, 2))
     assert pair == (listed.template, listed.secure_boot) == (keys.template, keys.secure_boot)
     if pair == WINDOWS:
-        client.edit("m", template=LINUX[0], secure_boot=LINUX[1])
+        client.edit("m", template=LINUX[0], secure_boot=LINUX[1], cpus=1)
     elif keys.dbx.own:
         client.reset_keys("m")
 
@@ -145,7 +148,7 @@ OPERATIONS = {
     "rename": Operation(_off, lambda client: client.rename("m", "n")),
     "edit": Operation(_off, lambda client: client.edit("m", notes="x")),
     "change Secure Boot": Operation(
-        _linux_keys, lambda client: client.edit("m", template=WINDOWS[0], secure_boot=WINDOWS[1])
+        _linux_keys, lambda client: client.edit("m", template=WINDOWS[0], secure_boot=WINDOWS[1], cpus=2)
     ),
     "revoke": Operation(_linux_keys, lambda client: client.revoke("m", sha256=["ab" * 32])),
     "undo": Operation(_revoked, lambda client: client.undo_keys("m")),
