@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest
 def test_what_a_killed_creation_left_is_used_again(tmp_path: Path) -> None:
     program = (
         "import asyncio, os, signal, sys; from pathlib import Path; from kiban.adapters.disk import images\n"
-        "images._finish = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "images.finish = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(images.create(Path(sys.argv[1]), 'qcow2', 1 << 30))\n"
     )
     killed = subprocess.run([sys.executable, "-c", program, str(tmp_path / "disk")], check=False)

@@ -80,3 +80,10 @@ async def _read(stream: asyncio.StreamReader) -> str:
         if len(data) > _OUTPUT_LIMIT:
             raise Failed("qemu-img said more than can be true.", "do not trust the image", code="too-much-output")
     return data.decode(errors="replace")
+
+
+def last_line(complaint: str) -> str:
+    """The reason out of qemu-img's "qemu-img: Could not open 'json:...': reason", without the name it was given."""
+    lines = [line for line in complaint.splitlines() if line.strip()]
+    reason = lines[-1].rsplit("': ", 1)[-1] if lines else "it did not say why"
+    return "".join(c for c in reason.removeprefix("qemu-img: ") if c.isprintable())[:300].rstrip(".")
