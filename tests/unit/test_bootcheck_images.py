@@ -175,11 +175,13 @@ def test_a_corrupt_mark_is_believed(tmp_path: Path) -> None:
 def differencing_vhd(parent: str) -> bytes:
     footer = bytearray(512)
     struct.pack_into(">8sIIQ", footer, 0, b"conectix", 2, 0x10000, 512)
-    struct.pack_into(">I", footer, 60, 4)
+    struct.pack_into(">HBBI", footer, 56, 4, 1, 1, 4)  # four sectors
     struct.pack_into(">I", footer, 64, ~sum(footer) & 0xFFFFFFFF)
     header = bytearray(1024)
+    struct.pack_into(">8sQQIII", header, 0, b"cxsparse", 0, 1536, 0x10000, 1, 512 * 4)
     name = parent.encode("utf-16-be")
     header[64 : 64 + len(name)] = name
+    struct.pack_into(">I", header, 36, ~sum(header) & 0xFFFFFFFF)
     return bytes(footer + header + footer)
 
 

@@ -35,7 +35,8 @@ def add_locator(image: bytearray, key: str, value: str) -> None:
     struct.pack_into("<16sIII", image, region + 32 + 32 * count, guid, 128 << 10, 200, 4)
     at = region + (128 << 10)
     raw_key, raw_value = key.encode("utf-16-le"), value.encode("utf-16-le")
-    struct.pack_into("<16sHH", image, at, bytes(16), 0, 1)
+    kind = bytes.fromhex("b7ef4ab09ed1814ab78925b8e9445913")
+    struct.pack_into("<16sHH", image, at, kind, 0, 1)
     struct.pack_into("<IIHH", image, at + 20, 40, 40 + len(raw_key), len(raw_key), len(raw_value))
     image[at + 40 : at + 40 + len(raw_key) + len(raw_value)] = raw_key + raw_value
 

@@ -3,6 +3,7 @@
 
 Called after its last import by each child process that parses. Who takes the process over by a crafted image finds
 that it can read the media it was given, use some memory and processor time, and answer: no files, processes, network.
+A cell that serves what it reads may besides take further files and clients from sockets that it was given.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import resource
+from dataclasses import dataclass
 
 from kiban.errors import HostLacks
 
@@ -33,6 +35,21 @@ _PLAIN = (
 )
 _LOOKS = ("open", "openat", "stat", "newfstatat", "statx", "access", "faccessat", "readlink", "getcwd")
 """What Python does on its way to a module or a source line that is not loaded: told no, the rest is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a cell may do beyond parsing one question.
+
+    Args:
+        calls: system calls.
+        files: descriptors that it may have at most, so that it can be handed more; 0: those that it has.
+        cpu_seconds: of processor time; None: no end.
+    """
+
+    calls: tuple[str, ...] = ()
+    files: int = 0
+    cpu_seconds: int | None = CPU_SECONDS
 
 
 class _Compare(ctypes.Structure):
@@ -60,7 +77,10 @@ def library() -> ctypes.CDLL:
     return found
 
 
-def enter(uid: int, gid: int) -> None:
+_PARSING = Needs()
+
+
+def enter(uid: int, gid: int, needs: Needs = _PARSING) -> None:
     """Become that user, for root, and give everything up that parsing does not need. There is no way back.
 
     Raises HostLacks where the kernel has no seccomp filters: the parsers do not run without.
@@ -70,27 +90,27 @@ def enter(uid: int, gid: int) -> None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-    _limit()
-    _filter(seccomp)
+    _limit(needs)
+    _filter(seccomp, needs.calls)
 
 
-def _limit() -> None:
+def _limit(needs: Needs) -> None:
     for what, most in (
         (resource.RLIMIT_AS, MEMORY),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
-        (resource.RLIMIT_NOFILE, 0),  # no more than it has
+        (resource.RLIMIT_CPU, resource.RLIM_INFINITY if needs.cpu_seconds is None else needs.cpu_seconds),
+        (resource.RLIMIT_NOFILE, needs.files),  # 0: no more than it has
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         hard = resource.getrlimit(what)[1]
-        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        limit = most if hard == resource.RLIM_INFINITY else hard if most == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (limit, limit))
 
 
-def _filter(seccomp: ctypes.CDLL) -> None:
+def _filter(seccomp: ctypes.CDLL, calls: tuple[str, ...]) -> None:
     rules = seccomp.seccomp_init(_KILL_PROCESS)
-    for name in _PLAIN:
+    for name in (*_PLAIN, *calls):
         _add(seccomp, rules, _ALLOW, name)
     for name in _LOOKS:
         _add(seccomp, rules, _DENY, name)

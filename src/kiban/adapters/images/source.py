@@ -104,6 +104,21 @@ class FileSource:
         data = b"".join(self._page(number) for number in range(first, last + 1))
         return data[offset - first * _PAGE :][:length]
 
+    def read_into(self, offset: int, view: memoryview) -> None:
+        """Fill `view` from byte `offset`, past the cache and without a copy; Damaged as for `read`."""
+        check_range(self.size, offset, len(view))
+        self.budget.step()
+        self.budget.charge_read(len(view))
+        done = 0
+        while done < len(view):
+            try:
+                count = os.preadv(self._descriptor, [view[done:]], offset + done)
+            except OSError as error:
+                raise Damaged(f"Byte {offset} cannot be read: {error.strerror}.") from error
+            if not count:
+                raise Damaged(f"It ends before byte {offset + len(view)}, though it was longer when it was opened.")
+            done += count
+
     def _page(self, number: int) -> bytes:
         """A page from the cache, which drops the one that was not used for longest."""
         page = self._pages.pop(number, None)

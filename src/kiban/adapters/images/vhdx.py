@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import struct
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kiban.adapters.images.crc32c import crc32c
-from kiban.adapters.images.mapped import Mapped, shown_name
+from kiban.adapters.images.layers import Blocks, Parent, Run, path_text, sector_runs
+from kiban.adapters.images.mapped import shown_name
 from kiban.adapters.images.source import Source, Window
 from kiban.adapters.images.vhdxlog import replayed
 from kiban.errors import BadInput, Damaged
@@ -44,20 +46,40 @@ _ITEMS = {
     _PARENT_LOCATOR: 20,
 }
 
-_NOT_PRESENT, _UNDEFINED, _ZERO, _UNMAPPED, _PRESENT = 0, 1, 2, 3, 6
+_LOCATOR_TYPE = _guid("b04aefb7-d19e-4a81-b789-25b8e9445913")
+
+_NOT_PRESENT, _UNDEFINED, _ZERO, _UNMAPPED, _PRESENT, _PARTLY = 0, 1, 2, 3, 6, 7
 
 
 def open_vhdx(source: Source) -> Vhdx:
-    """The disk in a VHDX file.
+    """The disk in a VHDX file that needs no other file.
 
     Raises:
-        BadInput: a differencing disk (needs-parent), or a region or item that is required and not known
-            (unknown-feature).
+        BadInput: a differencing disk (needs-parent), or what `open_vhdx_layer` raises.
+        Damaged: as `open_vhdx_layer`.
+    """
+    disk = open_vhdx_layer(source)
+    if disk.parent:
+        raise _needs_parent(disk.parent)
+    return disk
+
+
+def vhdx_ids(source: Source) -> tuple[str, ...]:
+    """What children call this VHDX: its DataWriteGuid, another one after each change of its contents.
+
+    Raises Damaged when it is no VHDX.
+    """
+    return (str(uuid.UUID(bytes_le=_marked_header(source)[32:48])),)
+
+
+def open_vhdx_layer(source: Source) -> Vhdx:
+    """The disk in a VHDX file, which may leave data to a parent.
+
+    Raises:
+        BadInput: a region or item that is required and not known, or a parent of another kind (unknown-feature).
         Damaged: no valid header, a wrong checksum, tables that contradict each other, a log that cannot be replayed.
     """
-    if source.size < _MIB or source.read(0, 8) != b"vhdxfile":
-        raise Damaged("It is no VHDX image.")
-    header = _header(source)
+    header = _marked_header(source)
     log_id, log_version, version, log_size, log_start = struct.unpack_from("<16sHHIQ", header, 48)
     if version != 1:
         raise Damaged(f"There is no VHDX of version {version}.")
@@ -66,7 +88,13 @@ def open_vhdx(source: Source) -> Vhdx:
             raise Damaged(f"The VHDX was not closed, and its log is of version {log_version}, which is not known.")
         source = replayed(source, log_id, log_start, log_size)
     regions = _regions(source)
-    return _disk(source, regions)
+    return _disk(source, regions, (str(uuid.UUID(bytes_le=header[32:48])),))
+
+
+def _marked_header(source: Source) -> bytes:
+    if source.size < _MIB or source.read(0, 8) != b"vhdxfile":
+        raise Damaged("It is no VHDX image.")
+    return _header(source)
 
 
 def _header(source: Source) -> bytes:
@@ -138,7 +166,7 @@ def _items(region: Window) -> dict[bytes, Window]:
     return found
 
 
-def _disk(source: Source, regions: dict[bytes, Window]) -> Vhdx:
+def _disk(source: Source, regions: dict[bytes, Window], ids: tuple[str, ...]) -> Vhdx:
     items = _items(regions[_METADATA])
     missing = {_FILE_PARAMETERS, _DISK_SIZE, _LOGICAL_SECTOR} - items.keys()
     if missing:
@@ -146,17 +174,17 @@ def _disk(source: Source, regions: dict[bytes, Window]) -> Vhdx:
     block_size, flags = struct.unpack("<II", items[_FILE_PARAMETERS].read(0, 8))
     (size,) = struct.unpack("<Q", items[_DISK_SIZE].read(0, 8))
     (sector,) = struct.unpack("<I", items[_LOGICAL_SECTOR].read(0, 4))
-    if flags & 2:
-        raise _needs_parent(items.get(_PARENT_LOCATOR))
     if sector not in (512, 4096) or size > _LARGEST or size % sector:
         raise Damaged(f"The VHDX cannot be a disk of {size} bytes in sectors of {sector}.")
     if not _MIB <= block_size <= 256 * _MIB or block_size & (block_size - 1):
         raise Damaged(f"The VHDX cannot have blocks of {block_size} bytes.")
-    return Vhdx(source, regions[_BAT], _Layout(size, block_size, sector))
+    parent = _parent(items.get(_PARENT_LOCATOR)) if flags & 2 else None
+    return Vhdx(source, regions[_BAT], _Layout(size, block_size, sector, ids, parent))
 
 
-def _needs_parent(locator: Window | None) -> BadInput:
-    name = _parent_name(locator) if locator else ""
+def _needs_parent(parent: Parent) -> BadInput:
+    named = next((path for path in (parent.relative, *parent.names) if path), "")
+    name = shown_name(named.encode("utf-8", "replace"), "utf-8")
     return BadInput(
         f"The VHDX is a differencing disk and needs its parent{f', {name!r}' if name else ''}.",
         "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
@@ -164,16 +192,27 @@ def _needs_parent(locator: Window | None) -> BadInput:
     )
 
 
-def _parent_name(locator: Window) -> str:
-    """Out of the locator's table of keys and values ([MS-VHDX] 2.6.2.6), "" if it names none."""
+def _parent(locator: Window | None) -> Parent:
+    """What the locator's table of keys and values says ([MS-VHDX] 2.6.2.6)."""
+    if locator is None:
+        return Parent((), None, "", ())
     table = locator.read(0, min(locator.size, 64 * _KIB))
+    if table[:16] != _LOCATOR_TYPE:
+        raise _unknown(table[:16])
     count = min(struct.unpack_from("<H", table, 18)[0], 64, (len(table) - 20) // 12)
-    names: dict[str, str] = {}
+    values: dict[str, str] = {}
     for at in range(20, 20 + 12 * count, 12):
         key_at, value_at, key_size, value_size = struct.unpack_from("<IIHH", table, at)
-        key = shown_name(table[key_at : key_at + key_size], "utf-16-le")
-        names[key] = shown_name(table[value_at : value_at + value_size], "utf-16-le")
-    return names.get("relative_path") or names.get("absolute_win32_path") or names.get("volume_path") or ""
+        key = path_text(table[key_at : key_at + key_size], "utf-16-le")
+        values[key] = path_text(table[value_at : value_at + value_size], "utf-16-le")
+    linkages = (values.get("parent_linkage", ""), values.get("parent_linkage2", ""))
+    paths = (values.get("volume_path", ""), values.get("absolute_win32_path", ""))
+    return Parent(
+        ids=tuple(link.strip("{}").lower() for link in linkages if link),
+        time=None,
+        relative=values.get("relative_path", ""),
+        names=tuple(path for path in paths if path),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,27 +220,57 @@ class _Layout:
     size: int
     block_size: int
     sector: int
+    ids: tuple[str, ...]
+    parent: Parent | None
 
 
-class Vhdx(Mapped):
+class Vhdx(Blocks):
     """The disk. `sector_size` is its logical one in bytes, 512 or 4096, as its writer saw it."""
 
     def __init__(self, source: Source, table: Window, layout: _Layout) -> None:
-        super().__init__(source, layout.size, layout.block_size)
+        super().__init__(source, layout.size, layout.block_size, layout.ids, layout.parent)
         self.sector_size = layout.sector
         self._table = table
-        self._chunk = (layout.sector << 23) // layout.block_size  # blocks between two entries for sector bitmaps
+        self._chunk = (layout.sector << 23) // layout.block_size  # blocks that share a block of sector bitmaps
         blocks = -(-layout.size // layout.block_size)
-        if table.size < 8 * (blocks + max(0, blocks - 1) // self._chunk):
+        if layout.parent:  # each chunk ends in the entry of its bitmaps, the last one too
+            entries = -(-blocks // self._chunk) * (self._chunk + 1)
+        else:
+            entries = blocks + max(0, blocks - 1) // self._chunk
+        if table.size < 8 * entries:
             raise Damaged("The block table of the VHDX is too short for its disk.")
 
-    def _read_block(self, number: int, within: int, length: int) -> bytes:
-        entry = int.from_bytes(self._table.read(8 * (number + number // self._chunk), 8), "little")
-        state, start = entry & 7, (entry >> 20) * _MIB
+    def _block_runs(self, number: int, within: int, length: int) -> Iterable[Run]:
+        state, start = self._entry(number + number // self._chunk)
         if state == _PRESENT:
-            if start < _MIB:
-                raise Damaged("The block table of the VHDX places a block in its header.")
-            return self._source.read(start + within, length)
-        if state in (_NOT_PRESENT, _UNDEFINED, _ZERO, _UNMAPPED):
-            return self._zeros(length)
+            return (Run(length, self._source, self._in_data(start) + within),)
+        if state == _PARTLY and self.parent:
+            present = Run(length, self._source, self._in_data(start) + within)
+            return sector_runs(self._bits(number, within, length), self.sector_size, within, length, present)
+        if state == _NOT_PRESENT:
+            return (Run(length, parents=self.parent is not None),)
+        if state in (_UNDEFINED, _ZERO, _UNMAPPED):  # zeros even where a parent has data
+            return (Run(length),)
         raise Damaged(f"The block table of the VHDX has an entry of state {state}, which no such disk has.")
+
+    def _entry(self, index: int) -> tuple[int, int]:
+        """State, and place in the file in bytes, of an entry of the block table."""
+        entry = int.from_bytes(self._table.read(8 * index, 8), "little")
+        return entry & 7, (entry >> 20) * _MIB
+
+    def _bits(self, number: int, within: int, length: int) -> str:
+        """A digit for each sector that the bytes touch, "1" where it is here and not in the parent."""
+        chunk = number // self._chunk
+        state, start = self._entry(chunk * (self._chunk + 1) + self._chunk)
+        if state != _PRESENT:
+            raise Damaged("The VHDX lacks the bitmap of a block that is partly in its parent.")
+        base = (number % self._chunk) * self._block_size
+        first, last = (base + within) // self.sector_size, (base + within + length - 1) // self.sector_size
+        raw = self._source.read(self._in_data(start) + first // 8, last // 8 - first // 8 + 1)
+        digits = f"{int.from_bytes(raw, 'little'):0{8 * len(raw)}b}"[::-1]  # the lowest bit is the first sector
+        return digits[first % 8 :][: last - first + 1]
+
+    def _in_data(self, start: int) -> int:
+        if start < _MIB:
+            raise Damaged("The block table of the VHDX places a block in its header.")
+        return start
