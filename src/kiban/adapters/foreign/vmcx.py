@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The file that holds a current Hyper-V configuration (.vmcx, .vmrs): headers, replay log, object tables.
 
-Source: "HyperV Storage File Format" (microsoft/openvmm, support/hvs_file/FORMAT.md); the layout of the log's entries was found on specimens, whose checksums it explains. docs/design/import.md has the whole of it. All numbers are
-little-endian, structures are packed, checksums are CRC-32 with their own field zeroed.
+Source: "HyperV Storage File Format" (microsoft/openvmm, support/hvs_file/FORMAT.md). The layout of the log's entries
+was found on specimens, whose checksums it explains; docs/design/import.md has the whole. Numbers are little-endian,
+structures are packed, checksums are CRC-32 with their own field zeroed.
 """
 
 from __future__ import annotations
