@@ -20,6 +20,7 @@ from kiban.model.outcome import Boot, BootState
 
 STARTING = 'BdsDxe: starting Boot0000 "Disk disk0" from PciRoot(0x0)/Pci(0x2,0x0)'
 DENIED = 'BdsDxe: failed to load Boot0000 "Disk disk0" from PciRoot(0x0)/Pci(0x2,0x0): Access Denied'
+MENU = ("Device Manager", "Boot Manager", "Boot Maintenance Manager", "Continue", "Reset", "and more to read")
 
 
 class Display:
@@ -125,6 +126,26 @@ def test_without_secure_boot_nothing_is_refused(there: World, display: Display) 
         display.show(DENIED)
         await life.start(host, handle)
         assert "Access Denied" in (await until(handle, "failed")).text
+        await life.turn_off(handle)
+        await host.close()
+
+    run(go())
+
+
+def test_the_firmwares_menu_hides_why(there: World, display: Display) -> None:
+    """A machine that pauses after a boot failure shows it, and clears what it said before."""
+
+    async def go() -> None:
+        host, handle = await opened(there)
+        display.show(*MENU)
+        await life.start(host, handle)
+        boot = await until(handle, "failed")
+        assert boot.sentence == "Nothing was booted: the firmware waits in its menu."
+        display.show(DENIED)
+        seen = await until(handle, "refused")
+        display.show(*MENU)
+        await asyncio.sleep(0.1)
+        assert handle.boot == seen, "what was seen before it is kept"
         await life.turn_off(handle)
         await host.close()
 

@@ -31,6 +31,7 @@ MARKS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=30,
         ),
         ("shim-refuses", "refused", "", "", "Verification failed: (0x1A) Security Violation"),
         ("nothing", "failed", "", "", "No bootable option or device was found"),
+        ("menu", "menu", "", "", "the firmware waits in its menu"),
         ("pxe-goes-on", "firmware", "", "", ""),
         ("grub", "loader", "Boot0000", "PXE IPv4 nic0", ""),
         ("grub-prompt", "loader", "", "", ""),
@@ -41,7 +42,7 @@ MARKS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=30,
 def test_what_a_real_screen_says(screen: str, stage: str, entry: str, title: str, words: str) -> None:
     seen = understand(read(real(screen)))
     assert (seen.stage, seen.entry, seen.title, seen.words) == (stage, entry, title, words)
-    assert seen.size == ((640, 480) if screen == "memtest" else (1280, 800))
+    assert seen.size == ((640, 480) if screen in ("memtest", "menu") else (1280, 800))
 
 
 def test_a_real_screen_is_read_exactly() -> None:

@@ -53,6 +53,8 @@ class Rule:
                 self._in_the_dark(words, seconds, read)
             case "refused" | "failed":
                 self._refuse(words)
+            case "menu" if self.state not in ("refused", "failed"):
+                self._enter("failed", words)
             case "loader":
                 self._enter("started", words)
             case "handed":

@@ -164,15 +164,17 @@ async def _explained(handle: Handle, rule: Rule) -> Boot:
         return Boot(state=rule.state)
     device, secure = await asyncio.to_thread(_looked_up, handle, rule.words.entry)
     words = rule.words.words
+    in_menu = rule.words.stage == "menu"  # which hides why; a refusal may have flashed by
+    if secure and (rule.state == "refused" or in_menu):
+        with contextlib.suppress(KibanError):
+            report = await bootcheck.explain(handle)
+            if report.verdict == "refused" and (report.stages or not in_menu):
+                device = device or (report.stages[-1].device if report.stages else "")
+                return Boot(state="refused", device=device, text=words, sentence=report.sentence, hint=report.hint)
     if rule.state == "failed" or not secure:
         hint = f"See what it tried: kiban screenshot {handle.name}"
-        sentence = f"There was nothing to boot: {words}."
-        return Boot(state="failed", device=device, text=words, sentence=sentence, hint=hint)
-    with contextlib.suppress(KibanError):
-        report = await bootcheck.explain(handle)
-        if report.verdict == "refused":
-            device = device or (report.stages[-1].device if report.stages else "")
-            return Boot(state="refused", device=device, text=words, sentence=report.sentence, hint=report.hint)
+        sentence = "Nothing was booted: " if in_menu else "There was nothing to boot: "
+        return Boot(state="failed", device=device, text=words, sentence=f"{sentence}{words}.", hint=hint)
     place = device or rule.words.title or "its loader"
     sentence, hint = f"Secure Boot refused {place}: {words}.", f"See why: kiban secureboot explain {handle.name}"
     return Boot(state="refused", device=device, text=words, sentence=sentence, hint=hint)

@@ -22,6 +22,7 @@ Stage = Literal[
     "loader",  # a boot loader or a kernel speaks
     "refused",
     "failed",
+    "menu",  # the firmware's own, for a person to choose from: over what it has said before
 ]
 MAX_WORDS = 200
 
@@ -68,6 +69,7 @@ _REFUSING = re.compile(
 )
 _LOADER = re.compile(r"Welcome to GRUB|GNU GRUB|grub>|grub rescue>|EFI stub: ")
 _FIRMWARE = re.compile(r"BdsDxe: |>>Start (PXE|HTTP)|PXE-E\d\d|NBP file|Boot Manager Menu")
+_MENU = ("Boot Maintenance Manager", "Device Manager")  # on EDK2's front page
 _OVER = "No bootable option or device was found"
 
 
@@ -91,6 +93,13 @@ def _understood(text: Text) -> Words:
         return first.words("failed") if first else Words("failed", words=_OVER)
     if last or _FIRMWARE.search(text.flow):
         return Words("firmware")
+    return _without_firmware(text)
+
+
+def _without_firmware(text: Text) -> Words:
+    """A screen without a word of the firmware's boot manager."""
+    if all(entry in text.flow for entry in _MENU):
+        return Words("menu", words="the firmware waits in its menu")
     alone = _started(text, _Said("", "", "", text.flow))
     return alone if alone.stage != "handed" else Words("other")
 
