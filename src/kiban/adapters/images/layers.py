@@ -147,3 +147,8 @@ def merged(layers: Sequence[Layer], offset: int, length: int) -> Iterator[Run]:
 def path_text(raw: bytes, encoding: str) -> str:
     """A path out of a hostile image, as it stands there up to its first NUL; "" where it is none."""
     return raw[:_NAME_LIMIT].decode(encoding, errors="replace").split("\0", 1)[0]
+
+
+def real_ids(ids: Iterable[str]) -> tuple[str, ...]:
+    """Those that name a disk. Hyper-V writes zeros where it has none, and no file is to be taken for that one."""
+    return tuple(each for each in ids if each.strip("0-"))

@@ -11,7 +11,7 @@ import struct
 import uuid
 from collections.abc import Iterable
 
-from kiban.adapters.images.layers import Blocks, Flat, Parent, Run, path_text, sector_runs
+from kiban.adapters.images.layers import Blocks, Flat, Parent, Run, path_text, real_ids, sector_runs
 from kiban.adapters.images.mapped import shown_name
 from kiban.adapters.images.source import Source, Window
 from kiban.errors import BadInput, Damaged
@@ -122,7 +122,7 @@ def _parent(source: Source, header: bytes) -> Parent:
     (stamp,) = struct.unpack_from(">I", header, 56)
     names = (path_text(header[64:576], "utf-16-be"), paths[_ABSOLUTE])
     return Parent(
-        ids=(str(uuid.UUID(bytes=header[40:56])),),
+        ids=real_ids((str(uuid.UUID(bytes=header[40:56])),)),
         time=stamp + _EPOCH if stamp else None,
         relative=paths[_RELATIVE],
         names=tuple(name for name in names if name),

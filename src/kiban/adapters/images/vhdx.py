@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kiban.adapters.images.crc32c import crc32c
-from kiban.adapters.images.layers import Blocks, Parent, Run, path_text, sector_runs
+from kiban.adapters.images.layers import Blocks, Parent, Run, path_text, real_ids, sector_runs
 from kiban.adapters.images.mapped import shown_name
 from kiban.adapters.images.source import Source, Window
 from kiban.adapters.images.vhdxlog import replayed
@@ -208,7 +208,7 @@ def _parent(locator: Window | None) -> Parent:
     linkages = (values.get("parent_linkage", ""), values.get("parent_linkage2", ""))
     paths = (values.get("volume_path", ""), values.get("absolute_win32_path", ""))
     return Parent(
-        ids=tuple(link.strip("{}").lower() for link in linkages if link),
+        ids=real_ids(link.strip("{}").lower() for link in linkages),
         time=None,
         relative=values.get("relative_path", ""),
         names=tuple(path for path in paths if path),
