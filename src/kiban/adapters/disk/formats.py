@@ -8,6 +8,7 @@ VHDX's upper limit, since no disk of a machine may be larger than that.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiban.errors import BadInput
 from kiban.model.units import GiB, MiB, TiB, format_size
@@ -40,6 +41,29 @@ def image_format(name: str) -> ImageFormat:
             f"'{name[:40]}' is not a disk format.", f"use one of: {', '.join(FORMATS)}", code="unknown-format"
         )
     return found
+
+
+ENDS = {
+    "qcow2": "qcow2", "vhdx": "vhdx", "avhdx": "vhdx", "vhd": "vhd", "avhd": "vhd", "raw": "raw", "img": "raw",
+}  # fmt: skip
+"""What the end of an image's name says its format is; Hyper-V names the disks of checkpoints avhdx and avhd."""
+
+
+def format_of(path: Path, named: str = "") -> ImageFormat:
+    """The format that was named, else the one that the end of the name says; the contents are not looked at.
+
+    BadInput for an unknown format, and where neither says it.
+    """
+    if named:
+        return image_format(named)
+    found = ENDS.get(path.suffix.lower().removeprefix("."))
+    if found is None:
+        raise BadInput(
+            f"{path.name} does not say by its name what format it has.",
+            f"say it: --format with one of {', '.join(FORMATS)}",
+            code="unknown-format",
+        )
+    return FORMATS[found]
 
 
 def check_size(form: ImageFormat, size: int) -> None:

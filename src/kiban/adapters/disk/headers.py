@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import struct
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from kiban.adapters.disk.formats import ImageFormat, looks_like
@@ -22,12 +23,13 @@ _CHAIN_HINT = "merge it with its parent into one file first, for instance with H
 _DAMAGED_HINT = "take the image from its source again"
 
 
-def check_header(descriptor: int, path: Path, form: ImageFormat) -> None:
+def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool = False) -> None:
     """Refuse a file that is not of that format, is damaged, encrypted, or refers to another file.
 
     Args:
         descriptor: the file, opened for reading; its position is not used.
         path: its name for the errors; it is not opened.
+        child: let a differencing disk pass; the caller sees to its parent. A data file is refused all the same.
 
     Raises:
         BadInput: with the code wrong-format, damaged-image, encrypted-image, has-backing-file, has-data-file or
@@ -46,11 +48,11 @@ def check_header(descriptor: int, path: Path, form: ImageFormat) -> None:
         hint = f"name the format that it has: format={seems}" if seems else "a disk without a header is format=raw"
         raise BadInput(f"{path} is not a {form.name} image: {known}.", hint, code="wrong-format")
     if form.name == "qcow2":
-        _check_qcow2(descriptor, path, head)
+        _check_qcow2(descriptor, path, head, child)
     elif form.name == "vhd":
-        _check_vhd(descriptor, path, head, tail)
+        _check_vhd(descriptor, path, head, tail, child)
     elif form.name == "vhdx":
-        _check_vhdx(descriptor, path)
+        _check_vhdx(descriptor, path, child)
 
 
 def _damaged(path: Path, what: str) -> BadInput:
@@ -63,7 +65,7 @@ def _shown(raw: bytes, encoding: str) -> str:
     return "".join(c for c in text if c.isprintable())[:255]
 
 
-def _check_qcow2(descriptor: int, path: Path, head: bytes) -> None:
+def _check_qcow2(descriptor: int, path: Path, head: bytes, child: bool) -> None:
     if len(head) < 72:
         raise _damaged(path, "its header is cut off")
     version, backing_offset, backing_size, cluster_bits = struct.unpack_from(">IQII", head, 4)
@@ -73,7 +75,7 @@ def _check_qcow2(descriptor: int, path: Path, head: bytes) -> None:
     if not 9 <= cluster_bits <= 21:
         raise _damaged(path, f"clusters of 2^{cluster_bits} bytes do not exist")
     (incompatible,) = struct.unpack_from(">Q", head, 72) if version == 3 else (0,)
-    if backing_offset:
+    if backing_offset and not child:
         name = _shown(os.pread(descriptor, min(backing_size, _NAME_LIMIT), min(backing_offset, 1 << 62)), "utf-8")
         raise BadInput(
             f"{path} is only the changes to another image, '{name}'.",
@@ -102,23 +104,26 @@ def _check_qcow2_tables(descriptor: int, path: Path, head: bytes) -> None:
         raise _damaged(path, "its tables lie beyond its end")
 
 
-def _check_vhd(descriptor: int, path: Path, head: bytes, tail: bytes) -> None:
+def _check_vhd(descriptor: int, path: Path, head: bytes, tail: bytes, child: bool) -> None:
     """The footer stands at the end, in dynamic images with a copy at the start; QEMU may use either, so both count."""
     footers = [footer for footer in (head, tail) if footer.startswith(b"conectix")]
     for footer in footers:
         if len(footer) < 512:
             raise _damaged(path, "its footer is cut off")
         data_offset, kind, checksum = struct.unpack_from(">Q", footer, 16)[0], *struct.unpack_from(">II", footer, 60)
-        if kind == 4:
-            # the dynamic header at data_offset has the parent's name as UTF-16, big endian, at 64
-            name = _shown(os.pread(descriptor, 512, min(data_offset, 1 << 62) + 64), "utf-16-be")
-            raise _needs_parent(path, name)
-        if kind not in (2, 3):
+        if kind == 4 and not child:
+            raise _needs_parent(path, vhd_parent(descriptor, data_offset))
+        if kind not in (2, 3, 4):
             raise _damaged(path, f"there is no VHD of type {kind}")
         if checksum != ~(sum(footer[:64]) + sum(footer[68:512])) & 0xFFFFFFFF:
             raise _damaged(path, "the checksum of its footer is wrong")
     if not tail.startswith(b"conectix"):
         raise _damaged(path, "its footer is missing, so the end of the file was lost")
+
+
+def vhd_parent(descriptor: int, data_offset: int) -> str:
+    """The parent's name: UTF-16, big endian, at 64 of the dynamic header, which is at `data_offset`."""
+    return _shown(os.pread(descriptor, 512, min(data_offset, 1 << 62) + 64), "utf-16-be")
 
 
 def _needs_parent(path: Path, name: str) -> BadInput:
@@ -127,28 +132,31 @@ def _needs_parent(path: Path, name: str) -> BadInput:
 
 
 _METADATA_REGION = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le
-_FILE_PARAMETERS = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b").bytes_le
+FILE_PARAMETERS = uuid.UUID("caa16737-fa36-4d43-b3b6-33f0aa44e76b").bytes_le
 _PARENT_LOCATOR = uuid.UUID("a8d35f2d-b30b-454d-abf7-d3d84834ab0c").bytes_le
 
 
-def _check_vhdx(descriptor: int, path: Path) -> None:
+def _check_vhdx(descriptor: int, path: Path, child: bool) -> None:
     """HasParent is bit 1 of the file parameters, an item of the metadata region ([MS-VHDX] 2.2.3, 2.6.2.1).
 
     Both copies of the region table are read: QEMU and we might otherwise trust different ones.
     """
-    found = False
+    metadata = list(vhdx_metadata(descriptor))
+    for region, items in metadata:
+        parameters = os.pread(descriptor, 8, region + items[FILE_PARAMETERS])
+        if not child and len(parameters) == 8 and struct.unpack_from("<I", parameters, 4)[0] & 2:
+            raise _needs_parent(path, vhdx_parent(descriptor, region, items))
+    if not metadata:
+        raise _damaged(path, "its metadata cannot be found")
+
+
+def vhdx_metadata(descriptor: int) -> Iterator[tuple[int, dict[bytes, int]]]:
+    """Each metadata region that has file parameters: its offset in the file, and its items by their offset in it."""
     for table_offset in (192 << 10, 256 << 10):
         for region in _region_offsets(os.pread(descriptor, 64 << 10, table_offset)):
             items = _metadata_items(os.pread(descriptor, 64 << 10, region))
-            if _FILE_PARAMETERS not in items:
-                continue
-            found = True
-            parameters = os.pread(descriptor, 8, region + items[_FILE_PARAMETERS])
-            if len(parameters) == 8 and struct.unpack_from("<I", parameters, 4)[0] & 2:
-                locator = region + items[_PARENT_LOCATOR] if _PARENT_LOCATOR in items else 0
-                raise _needs_parent(path, _vhdx_parent(descriptor, locator) if locator else "")
-    if not found:
-        raise _damaged(path, "its metadata cannot be found")
+            if FILE_PARAMETERS in items:
+                yield region, items
 
 
 def _region_offsets(table: bytes) -> list[int]:
@@ -168,9 +176,11 @@ def _metadata_items(table: bytes) -> dict[bytes, int]:
     return dict(struct.unpack_from("<16sI", table, 32 + 32 * i) for i in range(count))
 
 
-def _vhdx_parent(descriptor: int, locator: int) -> str:
+def vhdx_parent(descriptor: int, region: int, items: dict[bytes, int]) -> str:
     """The parent's name out of the parent locator's key-value table ([MS-VHDX] 2.6.2.6), "" if it names none."""
-    table = os.pread(descriptor, 64 << 10, locator)
+    if _PARENT_LOCATOR not in items:
+        return ""
+    table = os.pread(descriptor, 64 << 10, region + items[_PARENT_LOCATOR])
     if len(table) < 20:
         return ""
     count = min(struct.unpack_from("<H", table, 18)[0], 64, (len(table) - 20) // 12)

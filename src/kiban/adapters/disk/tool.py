@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kiban.errors import Failed, HostLacks, TimedOut
@@ -18,7 +19,10 @@ _OUTPUT_LIMIT = 1 << 20  # a hostile image can have 65,536 snapshots to tell abo
 
 # prlimit (util-linux) sets them between fork and exec; a preexec_fn would run Python in the forked child of a
 # program with threads. The address space is for qcow2's largest tables (32 MiB) and glibc's arenas, several times.
-_LIMITS = ("--as=2147483648", "--core=0", "--nofile=64")
+_LIMITS = ("--as=2147483648", "--core=0", "--nofile=256")
+
+
+_PERCENT = re.compile(rb"\((\d+\.\d+)/100%\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,16 @@ async def qemu_img(
     limits: Sequence[str] = (),
     timeout: float | None = None,  # seconds; None where only the caller can know, by cancelling
     keep: Sequence[int] = (),
+    done: Callable[[float], None] | None = None,
 ) -> Outcome:
-    """Run qemu-img to its end, whatever its exit status. `keep` are descriptors that it inherits.
+    """Run qemu-img to its end, whatever its exit status.
+
+    Args:
+        arguments: its own.
+        limits: prlimit's options, beyond those that it gets always.
+        timeout: seconds.
+        keep: descriptors that it inherits.
+        done: is told the fraction of its work that is done, from its option -p.
 
     Raises:
         HostLacks: qemu-img or prlimit is not installed.
@@ -62,7 +74,7 @@ async def qemu_img(
     assert process.stderr is not None  # noqa: S101
     try:
         async with asyncio.timeout(timeout):
-            output, complaint = await asyncio.gather(_read(process.stdout), _read(process.stderr))
+            output, complaint = await asyncio.gather(_read(process.stdout, done), _read(process.stderr))
             status = await process.wait()
     except TimeoutError:
         raise TimedOut(f"qemu-img {arguments[0]} took over {timeout:g} s.", "try again", code="timeout") from None
@@ -73,9 +85,13 @@ async def qemu_img(
     return Outcome(status, output, complaint)
 
 
-async def _read(stream: asyncio.StreamReader) -> str:
+async def _read(stream: asyncio.StreamReader, done: Callable[[float], None] | None = None) -> str:
     data = bytearray()
     while chunk := await stream.read(64 << 10):
+        if done is not None:
+            for percent in _PERCENT.findall(chunk):
+                done(float(percent) / 100)
+            continue
         data += chunk
         if len(data) > _OUTPUT_LIMIT:
             raise Failed("qemu-img said more than can be true.", "do not trust the image", code="too-much-output")

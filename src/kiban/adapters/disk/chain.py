@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A disk and the disks that it is made of: a differencing disk, its parent, and so on, opened link by link by us.
+
+QEMU never resolves a name out of an image: it gets the links as open files, put together. A parent is followed where
+its child's record proves that whoever made the child had seen this very parent. Without a record it must lie beside its
+child and have a format with a mark: else an image from anywhere could have a file of the host read as its disk.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiban.adapters.disk.facts import RECORD, Facts, extensions, read_facts
+from kiban.adapters.disk.formats import FORMATS, ImageFormat
+from kiban.adapters.files import open_regular
+from kiban.errors import BadInput, Conflict, Failed, KibanError, NotFound
+
+DEEPEST = 64
+"""Links of the longest chain."""
+_RECORD_BYTES = 192
+"""Room for two identities, so that a merge can name the next one before it is there."""
+_PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
+Key = tuple[int, int]
+"""Device and inode: the file itself, whatever its names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """One image of a chain, open for reading as long as its chain is. `real` is its path without symbolic links."""
+
+    path: Path
+    real: Path
+    form: ImageFormat
+    facts: Facts
+    status: os.stat_result
+    descriptor: int
+
+    @property
+    def key(self) -> Key:
+        """Which file it is."""
+        return self.status.st_dev, self.status.st_ino
+
+
+@contextmanager
+def opened(path: Path, form: ImageFormat) -> Iterator[list[Link]]:
+    """The whole chain of an image, itself first.
+
+    Raises:
+        NotFound, NotAllowed: the image, or a parent (no-parent).
+        BadInput: one is not what it is said to be, or a parent may not be followed (parent-elsewhere, needs-parent).
+        Conflict: a parent was changed since its child was made (parent-changed).
+    """
+    links: list[Link] = []
+    with ExitStack() as stack:
+        follow(stack, path, form, links)
+        yield links
+
+
+def keys(path: Path, form: ImageFormat) -> list[Key]:
+    """The files of a chain, as far as it can be followed."""
+    links: list[Link] = []
+    with ExitStack() as stack:
+        try:
+            follow(stack, path, form, links)
+        except KibanError:
+            if not links:
+                return []
+    return [link.key for link in links]
+
+
+def follow(stack: ExitStack, path: Path, form: ImageFormat, links: list[Link]) -> None:
+    """Open an image and its parents into `links`, for the life of `stack`; raises as `opened`, with links so far."""
+    links.append(_open(stack, path.absolute(), form))
+    while links[-1].facts.kind == "differencing":
+        child = links[-1]
+        place, parent_form = _place_of_parent(child)
+        try:
+            parent = _open(stack, place, parent_form)
+        except NotFound:
+            raise NotFound(
+                f"{place}, the parent of {child.path}, is missing.", "put it back where it was", code="no-parent"
+            ) from None
+        _check_parent(child, parent)
+        if parent.key in [link.key for link in links] or len(links) == DEEPEST:
+            raise BadInput(f"{child.path} is in a chain without an end.", "take it from its source", code="chain-loop")
+        links.append(parent)
+
+
+def _open(stack: ExitStack, path: Path, form: ImageFormat) -> Link:
+    descriptor = stack.enter_context(open_regular(path))
+    facts = read_facts(descriptor, path, form)
+    real = Path(f"/proc/self/fd/{descriptor}").readlink()
+    return Link(path=path, real=real, form=form, facts=facts, status=os.fstat(descriptor), descriptor=descriptor)
+
+
+def _place_of_parent(child: Link) -> tuple[Path, ImageFormat]:
+    """Where a child's header says that its parent is, if it may be looked for there."""
+    name, facts = child.facts.parent, child.facts
+    shown = "".join(c for c in name if c.isprintable())[:255]
+    if child.form.name != "qcow2":
+        raise BadInput(
+            f"{child.path} is a differencing disk and needs its parent, '{shown}'.",
+            "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
+            code="needs-parent",
+        )
+    if not name or _PROTOCOL.match(name):
+        raise _elsewhere(child, shown)
+    place = child.real.parent / name
+    known = {form.driver: form for form in FORMATS.values()}
+    if facts.parent_format not in known:
+        raise BadInput(
+            f"{child.path} does not say what format its parent '{shown}' has.",
+            f"say it, if you know: qemu-img rebase -u -F FORMAT -b {shown} {child.path}",
+            code="no-parent-format",
+        )
+    form = known[facts.parent_format]
+    if not facts.record and (form.name == "raw" or place.resolve().parent != child.real.parent):
+        raise _elsewhere(child, shown)
+    return place, form
+
+
+def _elsewhere(child: Link, name: str) -> BadInput:
+    return BadInput(
+        f"{child.path} refers to '{name}', and nothing proves that it was made on it.",
+        "only a parent in the same folder that is no raw image is followed then; convert it where it comes from",
+        code="parent-elsewhere",
+    )
+
+
+def _check_parent(child: Link, parent: Link) -> None:
+    if child.facts.record and parent.facts.identity not in child.facts.record:
+        raise Conflict(
+            f"{parent.path} was changed since {child.path} was made on it.",
+            "put back the parent as it was then, with its time (cp -p)",
+            code="parent-changed",
+        )
+
+
+def node(links: list[Link], *, writable: bool = False, shared: bool = False) -> dict[str, Any]:
+    """A chain as a block node of QEMU's, its files by descriptor: what was looked at is what is opened.
+
+    Args:
+        links: the chain, top first.
+        writable: the top one; its parents stay as they are.
+        shared: even while somebody writes to it; what is read then may be half of something.
+    """
+    below: dict[str, Any] | None = None
+    for link in reversed(links):
+        file: dict[str, Any] = {"driver": "file", "filename": f"/proc/self/fd/{link.descriptor}"}
+        if shared:
+            file["locking"] = "off"
+        top = link is links[0]
+        props = {"driver": link.form.driver, "read-only": not (top and writable), "file": file}
+        below = {**props, "backing": below} if link.form.name == "qcow2" else props
+    assert below is not None  # noqa: S101  # a chain has a link
+    return below
+
+
+def name_of(props: dict[str, Any]) -> str:
+    """A block node as qemu-img takes it in the place of a file name: in json: nothing is taken for a protocol."""
+    return "json:" + json.dumps(props)
+
+
+def descriptors(links: list[Link]) -> list[int]:
+    """What qemu-img has to inherit for `node`."""
+    return [link.descriptor for link in links]
+
+
+def backing_name(child: Path, parent: Path) -> str:
+    """How a child's header names its parent: alone if it lies beside it, so that both can be moved; else in full."""
+    parent = parent.resolve()
+    alone = parent.parent == child.parent.resolve() and not _PROTOCOL.match(parent.name)
+    return parent.name if alone else str(parent)
+
+
+def write_record(descriptor: int, identities: tuple[str, ...]) -> None:
+    """Note in the header of a qcow2 child which states of its parent are right.
+
+    A record that is there is replaced by one write within its place. A first one is put before the end of the
+    extensions, and the parent's name moved behind it, in a header that nobody uses yet.
+
+    Args:
+        descriptor: open for reading and writing.
+        identities: two at most.
+
+    Raises Failed when there is no room for it.
+    """
+    data = " ".join(identities).encode().ljust(_RECORD_BYTES, b"\0")
+    there = {kind: at for kind, _, at in extensions(descriptor)}
+    offset, size = struct.unpack(">QI", os.pread(descriptor, 12, 8))
+    name = os.pread(descriptor, size, offset)
+    if len(data) != _RECORD_BYTES or 0 not in there or there[0] + 8 + _RECORD_BYTES + 8 + len(name) > 4096:
+        raise Failed("The parent's state does not fit into the header of its child.", "use a shorter path")
+    if RECORD in there:
+        os.pwrite(descriptor, data, there[RECORD] + 8)
+        return
+    added = struct.pack(">II", RECORD, _RECORD_BYTES) + data + bytes(8)
+    os.pwrite(descriptor, added + name, there[0])
+    os.pwrite(descriptor, struct.pack(">Q", there[0] + len(added)), 8)
