@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ from rig import MIB, Guest, MakeGuest, Service
 from kiban.demo import guest_image
 from kiban.model.machine import DiskFormat
 from kiban.model.requests import DiskRequest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))  # makers of media and programs, which the matrix boots
 
 
 @pytest.fixture(scope="session")
