@@ -2,8 +2,9 @@
 """A disk and the disks that it is made of: a differencing disk, its parent, and so on, opened link by link by us.
 
 QEMU never resolves a name out of an image: it gets the links as open files, put together. A parent is followed where
-its child's record proves that whoever made the child had seen this very parent. Without a record it must lie beside its
-child and have a format with a mark: else an image from anywhere could have a file of the host read as its disk.
+its child's record proves that the child was made here on this very parent (see `seal`). Without that it must lie
+beside its child and have a format with a mark, and no machine gets it: else an image from anywhere could have a file of
+the host read as its disk.
 """
 
 from __future__ import annotations
@@ -18,15 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiban.adapters.disk import seal
 from kiban.adapters.disk.facts import RECORD, Facts, extensions, read_facts
 from kiban.adapters.disk.formats import FORMATS, ImageFormat
 from kiban.adapters.files import open_regular
-from kiban.errors import BadInput, Conflict, Failed, KibanError, NotFound
+from kiban.errors import BadInput, Conflict, Failed, NotFound
 
 DEEPEST = 64
 """Links of the longest chain."""
-_RECORD_BYTES = 192
-"""Room for two identities, so that a merge can name the next one before it is there."""
+_RECORD_BYTES = 256
+"""Room for two sealed states: the one that the child was made on, and that of a parent it is being merged into."""
 _PROTOCOL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 Key = tuple[int, int]
 """Device and inode: the file itself, whatever its names."""
@@ -50,8 +52,14 @@ class Link:
 
 
 @contextmanager
-def opened(path: Path, form: ImageFormat) -> Iterator[list[Link]]:
+def opened(path: Path, form: ImageFormat, key: bytes, *, strict: bool = False) -> Iterator[list[Link]]:
     """The whole chain of an image, itself first.
+
+    Args:
+        path: the image.
+        form: its format.
+        key: with which children made here are sealed.
+        strict: follow only children that are, as for a machine's disk; else also parents that lie beside their child.
 
     Raises:
         NotFound, NotAllowed: the image, or a parent (no-parent).
@@ -60,35 +68,25 @@ def opened(path: Path, form: ImageFormat) -> Iterator[list[Link]]:
     """
     links: list[Link] = []
     with ExitStack() as stack:
-        follow(stack, path, form, links)
+        follow(stack, path, form, key, links, strict=strict)
         yield links
 
 
-def keys(path: Path, form: ImageFormat) -> list[Key]:
-    """The files of a chain, as far as it can be followed."""
-    links: list[Link] = []
-    with ExitStack() as stack:
-        try:
-            follow(stack, path, form, links)
-        except KibanError:
-            if not links:
-                return []
-    return [link.key for link in links]
-
-
-def follow(stack: ExitStack, path: Path, form: ImageFormat, links: list[Link]) -> None:
+def follow(
+    stack: ExitStack, path: Path, form: ImageFormat, key: bytes, links: list[Link], *, strict: bool = False
+) -> None:
     """Open an image and its parents into `links`, for the life of `stack`; raises as `opened`, with links so far."""
     links.append(_open(stack, path.absolute(), form))
     while links[-1].facts.kind == "differencing":
         child = links[-1]
-        place, parent_form = _place_of_parent(child)
+        place, parent_form = _place_of_parent(child, key, strict)
         try:
             parent = _open(stack, place, parent_form)
         except NotFound:
             raise NotFound(
                 f"{place}, the parent of {child.path}, is missing.", "put it back where it was", code="no-parent"
             ) from None
-        _check_parent(child, parent)
+        _check_parent(child, parent, key)
         if parent.key in [link.key for link in links] or len(links) == DEEPEST:
             raise BadInput(f"{child.path} is in a chain without an end.", "take it from its source", code="chain-loop")
         links.append(parent)
@@ -101,14 +99,14 @@ def _open(stack: ExitStack, path: Path, form: ImageFormat) -> Link:
     return Link(path=path, real=real, form=form, facts=facts, status=os.fstat(descriptor), descriptor=descriptor)
 
 
-def _place_of_parent(child: Link) -> tuple[Path, ImageFormat]:
+def _place_of_parent(child: Link, key: bytes, strict: bool) -> tuple[Path, ImageFormat]:
     """Where a child's header says that its parent is, if it may be looked for there."""
     name, facts = child.facts.parent, child.facts
     shown = "".join(c for c in name if c.isprintable())[:255]
     if child.form.name != "qcow2":
         raise BadInput(
             f"{child.path} is a differencing disk and needs its parent, '{shown}'.",
-            "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
+            "make it whole first: kiban disk convert",
             code="needs-parent",
         )
     if not name or _PROTOCOL.match(name):
@@ -122,21 +120,24 @@ def _place_of_parent(child: Link) -> tuple[Path, ImageFormat]:
             code="no-parent-format",
         )
     form = known[facts.parent_format]
-    if not facts.record and (form.name == "raw" or place.resolve().parent != child.real.parent):
+    beside = form.name != "raw" and place.resolve().parent == child.real.parent
+    if not seal.proven(key, facts.record) and (strict or not beside):
         raise _elsewhere(child, shown)
     return place, form
 
 
 def _elsewhere(child: Link, name: str) -> BadInput:
     return BadInput(
-        f"{child.path} refers to '{name}', and nothing proves that it was made on it.",
-        "only a parent in the same folder that is no raw image is followed then; convert it where it comes from",
+        f"{child.path} refers to '{name}', and nothing proves that it was made on it here.",
+        "if both are to be trusted, lay them into one folder and make it whole: kiban disk convert",
         code="parent-elsewhere",
     )
 
 
-def _check_parent(child: Link, parent: Link) -> None:
-    if child.facts.record and parent.facts.identity not in child.facts.record:
+def _check_parent(child: Link, parent: Link, key: bytes) -> None:
+    # of a record that is not ours it is at least believed that the parent was another one
+    states = seal.proven(key, child.facts.record) or seal.states(child.facts.record)
+    if states and not states & {parent.facts.identity, seal.merging(parent.status)}:
         raise Conflict(
             f"{parent.path} was changed since {child.path} was made on it.",
             "put back the parent as it was then, with its time (cp -p)",
@@ -159,7 +160,7 @@ def node(links: list[Link], *, writable: bool = False, shared: bool = False) -> 
             file["locking"] = "off"
         top = link is links[0]
         props = {"driver": link.form.driver, "read-only": not (top and writable), "file": file}
-        below = {**props, "backing": below} if link.form.name == "qcow2" else props
+        below = {**props, "backing": below} if link.form.name in ("qcow2", "vmdk") else props
     assert below is not None  # noqa: S101  # a chain has a link
     return below
 
@@ -181,19 +182,19 @@ def backing_name(child: Path, parent: Path) -> str:
     return parent.name if alone else str(parent)
 
 
-def write_record(descriptor: int, identities: tuple[str, ...]) -> None:
-    """Note in the header of a qcow2 child which states of its parent are right.
+def write_record(descriptor: int, words: tuple[str, ...]) -> None:
+    """Note in the header of a qcow2 child which states of its parent are right, each sealed.
 
     A record that is there is replaced by one write within its place. A first one is put before the end of the
     extensions, and the parent's name moved behind it, in a header that nobody uses yet.
 
     Args:
         descriptor: open for reading and writing.
-        identities: two at most.
+        words: two at most, from `seal.seal`.
 
     Raises Failed when there is no room for it.
     """
-    data = " ".join(identities).encode().ljust(_RECORD_BYTES, b"\0")
+    data = " ".join(words).encode().ljust(_RECORD_BYTES, b"\0")
     there = {kind: at for kind, _, at in extensions(descriptor)}
     offset, size = struct.unpack(">QI", os.pread(descriptor, 12, 8))
     name = os.pread(descriptor, size, offset)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What can be done with disks: a child made, converted, resized, compacted, checked, merged. The links are opened.
+"""What can be done with disks: a child made, converted, cloned, resized, compacted, checked. The links are opened.
 
 Whatever is made new is made beside its place and put there by one rename; what there was stays until then. Progress is
 a fraction from 0 to 1.
@@ -11,12 +11,11 @@ import asyncio
 import json
 import os
 import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiban.adapters.disk import chain
+from kiban.adapters.disk import chain, seal
 from kiban.adapters.disk.chain import Link, descriptors, name_of, node
 from kiban.adapters.disk.copying import Done, copy_into, nothing
 from kiban.adapters.disk.facts import read_facts
@@ -30,6 +29,7 @@ from kiban.errors import BadInput, Conflict, Failed
 from kiban.model.units import format_size
 
 _GROW_IN_PLACE = ("qcow2", "raw")
+_LONGEST_NAME = 1000  # bytes of a parent's name; qcow2 has room for 1023
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +41,10 @@ class Check:
     leaks: int = 0
 
 
-async def create_child(path: Path, parent: list[Link], size: int | None = None) -> None:
+async def create_child(path: Path, parent: list[Link], key: bytes, size: int | None = None) -> None:
     """Make a differencing disk, a qcow2, on a chain; with the parent's size if none (bytes) is given.
+
+    Its record is sealed with `key`.
 
     Raises as `images.create` does.
     """
@@ -50,11 +52,13 @@ async def create_child(path: Path, parent: list[Link], size: int | None = None) 
     size = parent[0].facts.virtual_size if size is None else size
     check_size(form, size)
     name = chain.backing_name(target, parent[0].real)
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        raise BadInput(f"The path of the parent, {name[:80]}…, is too long.", "give it a shorter one", code="bad-path")
     with unfinished(target) as (part, lock):
         # -u: it does not look at the parent; we have
         arguments = ["create", "-q", "-u", "-f", "qcow2", "-b", name, "-F", parent[0].form.driver, str(part), str(size)]
         check_made(target, await qemu_img(*arguments, keep=(lock,)))
-        chain.write_record(lock, (parent[0].facts.identity,))
+        chain.write_record(lock, (seal.seal(key, parent[0].facts.identity),))
         await asyncio.to_thread(finish, part, target)
 
 
@@ -82,7 +86,7 @@ async def convert(
         source = name_of(node(links))
         arguments = ["convert", "-p", "-W", "-m", "16", "-O", form.driver, *options(form, fixed), source, str(part)]
         outcome = await qemu_img(*arguments, keep=(lock, *descriptors(links)), done=lambda part: done(part * share))
-        _expect(outcome, links[0].path, target)
+        expect(outcome, links[0].path, target)
         if fixed:
             await asyncio.to_thread(take_room, lock, target)
         await _check_result(part, form, size, target)
@@ -109,7 +113,7 @@ async def rebuild(links: list[Link], size: int | None = None, done: Done = nothi
         check_made(image.real, await qemu_img(*made, str(part), str(size), keep=(lock,)))
         arguments = ["convert", "-p", "-n", "--target-is-zero", "-O", image.form.driver, name_of(part_of), str(part)]
         outcome = await qemu_img(*arguments, keep=(lock, *descriptors(links)), done=done)
-        _expect(outcome, image.path, image.path)
+        expect(outcome, image.path, image.path)
         if fixed:
             await asyncio.to_thread(take_room, lock, image.real)
         await _check_result(part, image.form, size, image.path)
@@ -151,11 +155,20 @@ async def resize(links: list[Link], size: int, *, shrink: bool = False, done: Do
         await _check_shrink(links, size, shrink)
     if image.form.name not in _GROW_IN_PLACE:
         await rebuild(links, size, done)
-    elif image.form.name == "raw":
-        await asyncio.to_thread(_resize_raw, image, size)
     else:
-        arguments = ["resize", "-q", *(["--shrink"] if size < old else []), name_of(node(links, writable=True))]
-        _expect(await qemu_img(*arguments, str(size), keep=descriptors(links)), image.path, image.path)
+        await _resize_in_place(links, size)
+
+
+async def _resize_in_place(links: list[Link], size: int) -> None:
+    image = links[0]
+    said = ["--shrink"] if size < image.facts.virtual_size else []
+    if image.form.name == "raw" and image.facts.kind == "fixed" and not said:
+        require_space(image.path, size - image.facts.virtual_size)
+        said = ["--preallocation=falloc"]
+    outcome = await qemu_img(
+        "resize", "-q", *said, name_of(node(links, writable=True)), str(size), keep=descriptors(links)
+    )
+    expect(outcome, image.path, image.path)
 
 
 async def _check_shrink(links: list[Link], size: int, shrink: bool) -> None:
@@ -175,25 +188,7 @@ async def _check_shrink(links: list[Link], size: int, shrink: bool) -> None:
             "make its partitions smaller in the guest first; a GPT keeps its second table at the very end of the disk",
             code="would-lose-data",
         )
-    _expect(outcome, path, path)
-
-
-def _resize_raw(image: Link, size: int) -> None:
-    with _for_writing(image) as file:
-        if image.facts.kind == "fixed" and size > image.facts.virtual_size:
-            require_space(image.path, size - image.facts.virtual_size)
-            try:
-                os.posix_fallocate(file.fileno(), image.status.st_size, size - image.status.st_size)
-            except OSError:
-                os.ftruncate(file.fileno(), image.status.st_size)
-                raise no_space(image.path) from None
-        os.ftruncate(file.fileno(), size)
-        os.fsync(file.fileno())
-
-
-def _for_writing(image: Link) -> Any:
-    """The file of a link, the very one that was looked at, open for writing too."""
-    return Path(f"/proc/self/fd/{image.descriptor}").open("r+b", buffering=0)
+    expect(outcome, path, path)
 
 
 async def check(links: list[Link]) -> Check:
@@ -206,7 +201,7 @@ async def _check_node(props: dict[str, Any], keep: list[int], path: Path) -> Che
     if outcome.status == 63:  # the format has no check
         return Check(known=False)
     if outcome.status not in (0, 2, 3):
-        _expect(outcome, path, path)
+        expect(outcome, path, path)
     try:
         found = json.loads(outcome.output)
         errors = int(found.get("corruptions", 0)) + int(found.get("check-errors", 0))
@@ -226,62 +221,45 @@ async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) 
 
 async def _compare(links: list[Link], part: Path, form: ImageFormat, target: Path, done: Done) -> None:
     with open_regular(part) as descriptor:
-        made: dict[str, Any] = {"driver": form.driver, "file": {"driver": "file", "filename": _proc(descriptor)}}
+        made: dict[str, Any] = {
+            "driver": form.driver,
+            "file": {"driver": "file", "filename": f"/proc/self/fd/{descriptor}"},
+        }
         if form.name == "qcow2":
             made["backing"] = None
-        await _expect_same(node(links), made, [descriptor, *descriptors(links)], target, done)
-
-
-async def _expect_same(one: dict[str, Any], other: dict[str, Any], keep: list[int], target: Path, done: Done) -> None:
-    outcome = await qemu_img("compare", "-p", name_of(one), name_of(other), keep=keep, done=done)
+        keep = [descriptor, *descriptors(links)]
+        outcome = await qemu_img("compare", "-p", name_of(node(links)), name_of(made), keep=keep, done=done)
     if outcome.status == 1:
         raise Failed(f"{target} did not become the same as its source.", "try again, and look at the disks: dmesg")
-    _expect(outcome, target, target)
+    expect(outcome, target, target)
 
 
-def _proc(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"
+async def clone(links: list[Link], target: Path, done: Done = nothing) -> None:
+    """Copy an image as it is, by reflink where there is one; of a differencing disk a second child of its parent.
 
-
-async def merge(links: list[Link], done: Done = nothing, merged: Callable[[], None] = lambda: None) -> None:
-    """Write what a differencing disk has into its parent and remove it; its other parents stay as they are.
-
-    The parent is copied (by reflink where there is one), the copy becomes the merged disk, is compared with the chain
-    and takes the parent's place. From before until the child is gone, the child names both states of its parent as
-    right: with either of them it has the same content.
-
-    Args:
-        links: the chain, the child first.
-        done: progress.
-        merged: called when the parent has everything, before the child goes.
+    Raises as `copying.copy` does, and Conflict (file-busy) when somebody wrote to it meanwhile.
     """
-    child, parent = links[0], links[1]
-    target = parent.real
+    image, target = links[0], new_file(target)
     with unfinished(target) as (part, lock):
-        await copy_into(parent.descriptor, lock, parent.path, lambda part: done(part * 0.4))
-        props = node(links)
-        props["backing"]["file"]["filename"] = _proc(lock)
-        keep = [lock, *descriptors(links)]
-        del props["backing"]["read-only"]
-        outcome = await qemu_img("commit", "-p", "-d", name_of(props), keep=keep, done=lambda p: done(0.4 + p * 0.3))
-        _expect(outcome, child.path, parent.path)
-        await _expect_same(node(links), props["backing"], keep, parent.path, lambda p: done(0.7 + p * 0.3))
-        await asyncio.to_thread(_put_merged, child, parent, part, lock)
-    merged()
-    child.real.unlink()
+        await copy_into(image.descriptor, lock, target, done)
+        now = os.fstat(image.descriptor)
+        if (now.st_size, now.st_mtime_ns) != (image.status.st_size, image.status.st_mtime_ns):
+            raise Conflict(
+                f"{image.path} was written to meanwhile.", "see who uses it, then try again", code="file-busy"
+            )
+        if len(links) > 1:
+            await _point_at(part, target, lock, links[1])
+        await asyncio.to_thread(finish, part, target)
 
 
-def _put_merged(child: Link, parent: Link, part: Path, lock: int) -> None:
-    os.fsync(lock)
-    if child.facts.record:
-        new = read_facts(lock, part, parent.form).identity
-        with _for_writing(child) as file:
-            chain.write_record(file.fileno(), (parent.facts.identity, new))
-            os.fsync(file.fileno())
-    finish_over(part, parent.real, parent.status)
+async def _point_at(part: Path, target: Path, lock: int, parent: Link) -> None:
+    """Let a copied child find its parent from where it is now; its record goes with it."""
+    name = chain.backing_name(target, parent.real)
+    arguments = ["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", parent.form.driver, str(part)]
+    expect(await qemu_img(*arguments, keep=(lock,)), target, target)
 
 
-def _expect(outcome: Outcome, source: Path, target: Path) -> None:
+def expect(outcome: Outcome, source: Path, target: Path) -> None:
     """Raise what qemu-img failed with, if it did."""
     if outcome.status == 0:
         return

@@ -36,8 +36,8 @@ _SECTORS = (512, 4096)
 class Facts:
     """Of one image. Sizes in bytes.
 
-    `identity` stands for the state of its contents: equal means unchanged. `record` has the identities that its parent
-    may have, where Kiban made it; `parent` and `parent_format` are as its header has them, "" for none.
+    `identity` stands for the state of its contents: equal means unchanged. `record` is what Kiban noted in a child
+    about its parent (see `seal`); `parent` and `parent_format` are as its header has them, "" for none.
     """
 
     virtual_size: int
@@ -57,7 +57,8 @@ def read_facts(descriptor: int, path: Path, form: ImageFormat) -> Facts:
     """The facts of an opened image; BadInput when it is not what it is said to be (see `headers.check_header`)."""
     headers.check_header(descriptor, path, form, child=True)
     status = os.fstat(descriptor)
-    found = {"raw": _raw, "qcow2": _qcow2, "vhd": _vhd, "vhdx": _vhdx}[form.name](descriptor, path)
+    readers = {"raw": _raw, "qcow2": _qcow2, "vhd": _vhd, "vhdx": _vhdx}
+    found = readers[form.name](descriptor, path) if form.name in readers else _outline(descriptor, path, form)
     if not 0 < found.virtual_size <= form.largest:
         raise BadInput(
             f"{path} claims to be a disk of {format_size(found.virtual_size)}, which no {form.name} disk may be.",
@@ -66,6 +67,11 @@ def read_facts(descriptor: int, path: Path, form: ImageFormat) -> Facts:
         )
     # a format without a mark of its own for each change: any write moves the time of the file
     return found if found.identity else replace(found, identity=f"file:{status.st_size}:{status.st_mtime_ns}")
+
+
+def _outline(descriptor: int, path: Path, form: ImageFormat) -> Facts:
+    outline = headers.OUTLINES[form.name](descriptor, path)
+    return Facts(virtual_size=outline.size, kind="fixed" if outline.fixed else "dynamic")
 
 
 def _raw(descriptor: int, path: Path) -> Facts:

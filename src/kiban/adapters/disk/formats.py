@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The closed set of disk image formats: what QEMU calls each, how large it may be, what its files begin with.
 
+Disks are made and kept in four of them; two more are read, so that they can be converted.
+
 Hyper-V's limits: VHD 2040 GiB, VHDX 64 TiB, both at least 3 MiB and whole MiB (New-VHD). The other formats take
 VHDX's upper limit, since no disk of a machine may be larger than that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,39 +34,40 @@ FORMATS: dict[str, ImageFormat] = {
     "vhd": ImageFormat(name="vhd", driver="vpc", smallest=3 * MiB, largest=2040 * GiB, multiple=MiB),
     "raw": ImageFormat(name="raw", driver="raw", smallest=512, largest=64 * TiB, multiple=512),
 }
+READABLE: dict[str, ImageFormat] = FORMATS | {
+    name: ImageFormat(name=name, driver=name, smallest=512, largest=64 * TiB, multiple=512) for name in ("vmdk", "vdi")
+}
+"""What a disk may be converted from."""
 
 
-def image_format(name: str) -> ImageFormat:
+def image_format(name: str, known: Mapping[str, ImageFormat] = FORMATS) -> ImageFormat:
     """The format of that name; BadInput, with the names there are, for any other."""
-    found = FORMATS.get(name)
+    found = known.get(name)
     if found is None:
-        raise BadInput(
-            f"'{name[:40]}' is not a disk format.", f"use one of: {', '.join(FORMATS)}", code="unknown-format"
-        )
+        raise BadInput(f"'{name[:40]}' is not a disk format.", f"use one of: {', '.join(known)}", code="unknown-format")
     return found
 
 
 ENDS = {
     "qcow2": "qcow2", "vhdx": "vhdx", "avhdx": "vhdx", "vhd": "vhd", "avhd": "vhd", "raw": "raw", "img": "raw",
+    "vmdk": "vmdk", "vdi": "vdi",
 }  # fmt: skip
 """What the end of an image's name says its format is; Hyper-V names the disks of checkpoints avhdx and avhd."""
 
 
-def format_of(path: Path, named: str = "") -> ImageFormat:
+def format_of(path: Path, named: str = "", known: Mapping[str, ImageFormat] = READABLE) -> ImageFormat:
     """The format that was named, else the one that the end of the name says; the contents are not looked at.
 
-    BadInput for an unknown format, and where neither says it.
+    BadInput for a format that is not among `known`, and where neither says it.
     """
-    if named:
-        return image_format(named)
-    found = ENDS.get(path.suffix.lower().removeprefix("."))
-    if found is None:
+    said = named or ENDS.get(path.suffix.lower().removeprefix("."), "")
+    if not said:
         raise BadInput(
             f"{path.name} does not say by its name what format it has.",
-            f"say it: --format with one of {', '.join(FORMATS)}",
+            f"say it: --format with one of {', '.join(known)}",
             code="unknown-format",
         )
-    return FORMATS[found]
+    return image_format(said, known)
 
 
 def check_size(form: ImageFormat, size: int) -> None:

@@ -11,16 +11,18 @@ from __future__ import annotations
 import os
 import struct
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiban.adapters.disk.formats import ImageFormat, looks_like
+from kiban.adapters.disk.readonly import Outline, read_vdi, read_vmdk
 from kiban.errors import BadInput
 
 _NAME_LIMIT = 1023  # qcow2's own limit for a backing file name; enough for a hint about a parent as well
 
 _CHAIN_HINT = "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD"
 _DAMAGED_HINT = "take the image from its source again"
+OUTLINES: dict[str, Callable[[int, Path], Outline]] = {"vmdk": read_vmdk, "vdi": read_vdi}
 
 
 def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool = False) -> None:
@@ -53,6 +55,8 @@ def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool 
         _check_vhd(descriptor, path, head, tail, child)
     elif form.name == "vhdx":
         _check_vhdx(descriptor, path, child)
+    elif form.name in OUTLINES:
+        OUTLINES[form.name](descriptor, path)
 
 
 def _damaged(path: Path, what: str) -> BadInput:
