@@ -25,8 +25,11 @@ from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
 from kiban.model.bootcheck import Report, Signer, Stage
+from kiban.model.foreign import ForeignDisk, Place
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 from kiban.model.outcome import Boot
+from kiban.model.requests import MachineRequest
+from kiban.model.takeover import CheckpointRow, DiskFacts, Plan, PlannedDisk, Row
 from kiban.paths import Paths
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
@@ -194,7 +197,31 @@ AUDITED = Audited(
     command="kiban secureboot update web",
     notes=("Said.",),
 )
+PLAN = Plan(
+    title="a virtual hard disk",
+    path="/a.vhdx",
+    request=MachineRequest(name="web"),
+    disks=(
+        PlannedDisk(
+            id="disk0",
+            source=ForeignDisk(
+                place=Place(bus="unknown", controller=0, location=0),
+                path="/a.vhdx",
+                image="vhdx",
+                capacity=None,
+                file=None,
+            ),
+            facts=DiskFacts(size=1 << 30, files=("/a.vhdx", "/b.vhdx")),
+            lazy=True,
+        ),
+    ),
+    rows=(Row(what="name", there="Web", here="web"),),
+    checkpoints=(CheckpointRow(id="1", name="before", created="2026-01-01", depth=0, taken=True),),
+    left_out=("The colour.",),
+    advice=("Mind the gap.",),
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
+    "takeover.plan": lambda: PLAN,
     "bootcheck.explain": lambda: REPORT,
     "bootcheck.explain_path": lambda: REPORT,
     "machines.list": lambda: [VIEW, replace(VIEW, name="db", floppy=None, secure_boot=None)],

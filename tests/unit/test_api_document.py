@@ -21,7 +21,7 @@ from kiban.client import records
 from kiban.engine.audit import Audited
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
-from kiban.wire import answers, audit, bootcheck, requests
+from kiban.wire import answers, audit, bootcheck, requests, takeover
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
@@ -67,7 +67,9 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
 )
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
     sent: type[BaseModel] = next(
-        getattr(module, kind.__name__) for module in (answers, bootcheck, audit) if hasattr(module, kind.__name__)
+        getattr(module, kind.__name__)
+        for module in (answers, bootcheck, audit, takeover)
+        if hasattr(module, kind.__name__)
     )
     declared = [name for base in kind.__mro__ for name in get_annotations(base)]
     members = {name for name in declared if not name.startswith("_")}

@@ -21,6 +21,7 @@ from kiban.model.requests import (
     NetBootRequest,
     NicRequest,
 )
+from kiban.model.takeover import ImportRequest
 
 DISK = DiskRequest(path="/a.vhdx", format="vhdx", bus="scsi", copy=True)
 NIC = NicRequest(
@@ -31,6 +32,16 @@ NIC = NicRequest(
     boot=NetBootRequest(folder="/srv", file="grub/x.efi", protocol="http"),
 )
 COM = ComRequest(number=2, kind="file", path="/tmp/com2.log")
+IMPORT = ImportRequest(
+    path="/export/web",
+    name="web",
+    generation=2,
+    format="vhdx",
+    parents=("/parents",),
+    checkpoint="before",
+    guest="win2k22",
+    lazy=True,
+)
 FULL = MachineRequest(
     name="new",
     generation=1,
@@ -62,6 +73,8 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.create(**vars(FULL)), ("machines.create", FULL)),
     (lambda c: c.create("bare"), ("machines.create", MachineRequest(name="bare"))),
     (lambda c: c.create("deaf", nics=()), ("machines.create", MachineRequest(name="deaf", nics=()))),
+    (lambda c: c.plan_import("/a.ova"), ("takeover.plan", ImportRequest(path="/a.ova"))),
+    (lambda c: c.import_machine(**vars(IMPORT)), ("takeover.import_machine", IMPORT)),
     (lambda c: c.edit("web", **vars(CHANGES)), ("machines.edit", "web", CHANGES)),
     (lambda c: c.edit("web", tpm=True), ("machines.edit", "web", Changes(tpm=True))),
     (lambda c: c.rename("web", "www"), ("machines.rename", "web", "www")),

@@ -382,7 +382,7 @@ def test_a_refusal_leaves_no_socket_and_no_process(tmp_path: Path, monkeypatch: 
     ask = cell.Cell.ask
 
     def asked(self: cell.Cell, descriptor: int, path: Path) -> cell.Told | str:
-        started.append(self.pid)
+        started.append(self.process.pid)
         return ask(self, descriptor, path)
 
     monkeypatch.setattr(cell.Cell, "ask", asked)

@@ -6,7 +6,18 @@ from __future__ import annotations
 import os
 
 from kiban.client.events import SILENCE, Events
-from kiban.client.records import Audited, BootReport, Finding, Job, Machine, MeasuredBoot, SecureBoot, Tpm, Version
+from kiban.client.records import (
+    Audited,
+    BootReport,
+    Finding,
+    ImportPlan,
+    Job,
+    Machine,
+    MeasuredBoot,
+    SecureBoot,
+    Tpm,
+    Version,
+)
 from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix
 from kiban.errors import BadInput, KibanError, NoService
 from kiban.problem import from_problem
@@ -99,6 +110,16 @@ class Client:
         """Create a machine. `settings` are those of `kiban.model.requests.MachineRequest`; sizes in bytes."""
         body = self._absolute({"name": name, **settings})
         return self._job("/v1/machines", body, progress)
+
+    def plan_import(self, path: str | os.PathLike[str], **settings: Any) -> ImportPlan:
+        """What importing the machine at a path would make. `settings` are those of `import_machine`."""
+        return ImportPlan(self._transport.call("POST", "/v1/imports/plan", self._absolute({"path": path, **settings})))
+
+    def import_machine(
+        self, path: str | os.PathLike[str], *, progress: Progress | None = None, **settings: Any
+    ) -> Machine:
+        """Import a machine from elsewhere. `settings` are those of `kiban.model.takeover.ImportRequest`."""
+        return self._job("/v1/imports", self._absolute({"path": path, **settings}), progress)
 
     def edit(self, name: str, **changes: Any) -> Machine:
         """Change settings: those of `kiban.model.requests.Changes`."""
@@ -323,7 +344,7 @@ class Client:
         return _absolute(body) if self._local else body
 
 
-_PATHS = frozenset({"path", "iso", "floppy", "folder", "keys", "files", "pk", "kek", "db", "mok"})
+_PATHS = frozenset({"path", "iso", "floppy", "folder", "keys", "files", "pk", "kek", "db", "mok", "parents"})
 
 
 def _absolute(value: Any, *, path: bool = False) -> Any:

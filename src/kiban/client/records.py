@@ -389,6 +389,49 @@ class Audited(Record):
     _parts: ClassVar = {"now": Outlook, "after": Outlook}
 
 
+class PlanRow(Record):
+    """One thing: what it is there, and what it will be here."""
+
+    what: str
+    there: str
+    here: str
+
+
+class PlanDisk(Record):
+    """A disk to take over; `size` in bytes, `files` its own and its parents'."""
+
+    id: str
+    format: str
+    size: int
+    files: list[str]
+    lazy: bool
+
+
+class PlanCheckpoint(Record):
+    """A checkpoint of the tree, each after its parent; `taken` when the imported state goes on from it."""
+
+    id: str
+    name: str
+    created: str
+    depth: int
+    taken: bool
+
+
+class ImportPlan(Record):
+    """What an import will make, what it leaves out, and what the guest has to know."""
+
+    title: str
+    path: str
+    name: str
+    generation: int
+    rows: list[PlanRow]
+    disks: list[PlanDisk]
+    checkpoints: list[PlanCheckpoint]
+    left_out: list[str]
+    advice: list[str]
+    _parts: ClassVar = {"rows": PlanRow, "disks": PlanDisk, "checkpoints": PlanCheckpoint}
+
+
 class Version(Record):
     """What answers."""
 

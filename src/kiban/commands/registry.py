@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import bootcheck, devices, doctor, life, machines, screen, secureboot, tpm
+from kiban.commands import bootcheck, devices, doctor, life, machines, screen, secureboot, takeover, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -32,6 +32,8 @@ COMMANDS: dict[str, Command] = {
         Command("machines.rename", machines.rename, "manage", False),
         Command("machines.remove", machines.remove, "manage", False),
         Command("machines.discard", machines.discard, "operate", False),
+        Command("takeover.plan", takeover.plan, "manage", False),
+        Command("takeover.import_machine", takeover.import_machine, "manage", True),
         Command("life.start", life.start, "operate", True),
         Command("life.shut_down", life.shut_down, "operate", True),
         Command("life.turn_off", life.turn_off, "operate", False),

@@ -6,8 +6,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shutil
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -30,12 +32,21 @@ from kiban.model.requests import DiskRequest, MachineRequest
 LAYOUT = 1  # of new machines
 
 
-async def create(host: Host, request: MachineRequest, progress: Progress = quiet) -> Handle:
-    """Make the machine that `request` asks for; on any failure, or Ctrl-C, nothing of it is left."""
+MakeDisks = Callable[[Path, Machine, Progress], Awaitable[Machine]]
+"""Makes the images of a machine's disks in its directory; returns the machine, which may say more of them then."""
+
+
+async def create(
+    host: Host, request: MachineRequest, progress: Progress = quiet, make_disks: MakeDisks | None = None
+) -> Handle:
+    """Make the machine that `request` asks for; on any failure, or Ctrl-C, nothing of it is left.
+
+    `make_disks` makes its disks where they are not to be made, or copied, as the request says.
+    """
     contract.check_name(request.name)
     gen = generation(request.generation)
     request, warnings = await profiles.fill_in(request)
-    await check_media(request)
+    await check_media(request if make_disks is None else replace(request, disks=()))
     board, vars_template = await _board(host, gen, request)
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
     machine = with_ports(machine)
@@ -45,7 +56,7 @@ async def create(host: Host, request: MachineRequest, progress: Progress = quiet
         staged = store.stage(host.paths.machines, machine.id)
         try:
             await _make_firmware(staged, machine, vars_template, keys)
-            await _fill(host, staged, machine, request, progress)
+            await _fill(host, staged, machine, make_disks or partial(_make_disks, request), progress)
             handle = host.load(store.publish(staged))
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
@@ -133,10 +144,15 @@ async def _make_firmware(staged: Path, machine: Machine, template: Path | None, 
             await in_thread(keyrecord.save_custom, staged, keys)
 
 
-async def _fill(host: Host, staged: Path, machine: Machine, request: MachineRequest, progress: Progress) -> None:
+async def _make_disks(request: MachineRequest, staged: Path, machine: Machine, progress: Progress) -> Machine:
     for number, disk in enumerate(request.disks):
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
         await make_disk(staged, machine, number, disk)
+    return machine
+
+
+async def _fill(host: Host, staged: Path, machine: Machine, make_disks: MakeDisks, progress: Progress) -> None:
+    machine = await make_disks(staged, machine, progress)
     if machine.tpm:
         progress(0.9, "making the TPM")
         await tpm.make(staged, host.account())

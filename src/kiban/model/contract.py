@@ -217,12 +217,14 @@ def slots(gen: Generation, bus: Bus) -> int:
     return {"ide": gen.ide_slots, "scsi": scsi, "nvme": gen.nvme_slots, "usb": gen.usb_slots}[bus]
 
 
-def _free_slot(machine: Machine, gen: Generation, bus: Bus) -> int:
+def _free_slot(machine: Machine, gen: Generation, bus: Bus, wanted: int | None) -> int:
     drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
     taken = {drive.slot for drive in drives if drive.bus == bus}
     free = set(range(slots(gen, bus))) - taken
+    if wanted is not None and wanted not in free:
+        raise Conflict(f"{machine.name} has no free slot {wanted} on {BUS_NAMES[bus]}.", "Leave the slot out.")
     if free:
-        return min(free)
+        return min(free) if wanted is None else wanted
     raise Conflict(
         f"The {BUS_NAMES[bus]} {'ports' if bus == 'usb' else 'controllers'} of {machine.name} are full.",
         "Remove a disk or DVD drive first." if bus == "scsi" else "Put it on SCSI: bus=scsi.",
@@ -261,7 +263,7 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
         path=f"{name}.{SUFFIX[form]}" if owned else str(request.path),
         format=form,
         bus=bus,
-        slot=_free_slot(machine, gen, bus),
+        slot=_free_slot(machine, gen, bus, request.slot),
         owned=owned,
     )
     return replace(machine, disks=(*machine.disks, disk))
@@ -274,7 +276,7 @@ def add_dvd(machine: Machine, request: DvdRequest) -> Machine:
     dvd = Dvd(
         id=_next_id("dvd", [d.id for d in machine.dvds]),
         bus=bus,
-        slot=_free_slot(machine, gen, bus),
+        slot=_free_slot(machine, gen, bus, request.slot),
         medium=request.iso,
     )
     return replace(machine, dvds=(*machine.dvds, dvd))

@@ -22,6 +22,7 @@ class DiskRequest:
     format: DiskFormat | None = None  # qcow2 for a new disk; must be said for an existing one
     bus: Bus | None = None  # the generation's first when not said
     copy: bool = False  # take a private copy of an existing image into the machine's directory
+    slot: int | None = None  # as of `kiban.model.machine.Disk`, with its bus; the first free one when not said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,7 @@ class DvdRequest:
 
     iso: str = ""
     bus: Bus | None = None  # the generation's first when not said
+    slot: int | None = None  # the first free one when not said
 
 
 @dataclass(frozen=True, kw_only=True)

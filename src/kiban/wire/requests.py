@@ -38,6 +38,17 @@ BootOrder = Annotated[
 ]
 
 
+Slot = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=255,
+        description="Where on its bus: on IDE 0-3, on SCSI controller * 64 + unit; the first free one when left out.",
+    ),
+    Whole,
+]
+
+
 class NewDisk(Wire):
     """A disk: `size` makes a new one, `path` takes an existing image, whose format must be named."""
 
@@ -49,6 +60,7 @@ class NewDisk(Wire):
     """What the guest has a driver for, or the generation's first, when left out."""
     copy_: Annotated[bool, Field(strict=True, alias="copy")] = False
     """Copy an existing image into the machine instead of using it where it is."""
+    slot: Slot | None = None
 
 
 class NewForward(Wire):
@@ -99,6 +111,7 @@ class NewDvd(Wire):
     iso: MediumPath = ""
     bus: Bus | None = None
     """What the guest has a driver for, or the generation's first, when left out."""
+    slot: Slot | None = None
 
 
 class Medium(Wire):

@@ -21,12 +21,14 @@ from kiban.wire import answers, requests
 
 def disk_request(disk: requests.NewDisk) -> DiskRequest:
     """A disk that is asked for."""
-    return DiskRequest(size=disk.size, path=disk.path, format=disk.format, bus=disk.bus, copy=disk.copy_)
+    return DiskRequest(
+        size=disk.size, path=disk.path, format=disk.format, bus=disk.bus, copy=disk.copy_, slot=disk.slot
+    )
 
 
 def dvd_request(dvd: requests.NewDvd | str) -> DvdRequest:
     """A DVD drive that is asked for; a path is short for a drive with that ISO."""
-    return DvdRequest(iso=dvd) if isinstance(dvd, str) else DvdRequest(iso=dvd.iso, bus=dvd.bus)
+    return DvdRequest(iso=dvd) if isinstance(dvd, str) else DvdRequest(iso=dvd.iso, bus=dvd.bus, slot=dvd.slot)
 
 
 def nic_request(nic: requests.NewNic) -> NicRequest:

@@ -73,8 +73,8 @@ class Cell:
             theirs.close()
 
     @property
-    def pid(self) -> int:
-        return self._process.pid
+    def process(self) -> subprocess.Popen[bytes]:
+        return self._process
 
     def ask(self, descriptor: int, path: Path) -> Told | str:
         """Offer a file for the chain: what it is, or why it is not the one that is needed.

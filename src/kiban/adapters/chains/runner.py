@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,12 +53,23 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A disk that is served: raw, read-only, under the name `export` on the Unix socket `socket`, by process `pid`."""
+    """A disk that is served: raw, read-only, under the name `export` on the Unix socket `socket`, by `process`."""
 
     chain: Chain
     socket: Path
-    pid: int
+    process: subprocess.Popen[bytes]
     export: str = EXPORT
+
+    @property
+    def pid(self) -> int:
+        """The server's process."""
+        return self.process.pid
+
+    def end(self) -> None:
+        """End the server, which would linger else."""
+        self.process.kill()
+        self.process.wait()
+        self.socket.unlink(missing_ok=True)
 
 
 def describe(
@@ -100,27 +112,28 @@ def serve(
     *,
     uid: int = NOBODY,
     gid: int = NOBODY,
+    client: tuple[int, int] | None = None,
     linger: float = LINGER,
     seconds: float = SECONDS,
 ) -> Served:
     """Serve the merged disk of a chain at a Unix socket, until nobody was connected for `linger` seconds. It blocks.
 
-    The socket is made here, for `uid` and `gid` only; it is there and listening when this returns, and stays behind
-    when the server ends, for the next one to replace. The server outlives its caller. Arguments and errors are those
-    of `describe`, and of `unixsocket.listen` for `at`.
+    The socket is made here, for the user and group `client` only (those of the server's process where none is given);
+    it is there and listening when this returns, and stays behind when the server ends, for the next one to replace.
+    The server outlives its caller. Arguments and errors are those of `describe`, and of `unixsocket.listen` for `at`.
     """
     if linger <= 0:
         raise BadInput("A server must wait for some seconds.", "Give a positive number.")
     cell = _cell(form, uid, gid, seconds)
     try:
         chain = _put_together(cell, path, form, folders)
-        owner = (uid, gid) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+        owner = (client or (uid, gid)) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
         with unixsocket.listen(at, *owner) as listener:
             _serve(cell, listener, linger, path)
     except BaseException:
         cell.close()
         raise
-    return Served(chain, at, cell.pid)
+    return Served(chain, at, cell.process)
 
 
 def _serve(cell: Cell, listener: socket.socket, linger: float, path: Path) -> None:

@@ -52,8 +52,22 @@ def find(path: Path) -> Source:
         NotFound, NotAllowed: it is not there, or may not be looked at.
         BadInput: it holds nothing that can be taken over, or several things, which are listed.
     """
+    is_folder = _is_folder(path)
+    path = path.absolute()
+    return _choose(path, _in_folder(path)) if is_folder else _file(path)
+
+
+def lone_disk(path: Path) -> Source:
+    """The file as a disk, whatever its name; raises NotFound, NotAllowed and BadInput as `find`."""
+    if _is_folder(path):
+        raise BadInput(f"{path} is a folder, no disk.", "Name a file.", code="not-a-file")
+    path = path.absolute()
+    return Source(kind="disk", title=_TITLES["disk"], path=path, root=path.parent, snapshots=())
+
+
+def _is_folder(path: Path) -> bool:
     try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        return stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"There is nothing at {path}.", "Check the path.", code="no-file") from None
     except PermissionError:
@@ -62,8 +76,6 @@ def find(path: Path) -> Source:
         ) from None
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be opened: {error}.", "Name a file or a folder.", code="not-a-file") from None
-    path = path.absolute()
-    return _choose(path, _in_folder(path)) if is_folder else _file(path)
 
 
 def _file(path: Path) -> Source:

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Taking over disks from elsewhere: what is in a file of another format, or on an NBD server, as a qcow2 of our own.
+
+The source is opened for reading only, by us, and given to qemu-img with its format named. The result is there once it
+is whole (`kiban.adapters.disk.placing`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kiban.adapters.disk.chain import name_of
+from kiban.adapters.disk.copying import Done, nothing
+from kiban.adapters.disk.facts import read_facts
+from kiban.adapters.disk.formats import FORMATS, check_size
+from kiban.adapters.disk.headers import check_header
+from kiban.adapters.disk.images import check_made
+from kiban.adapters.disk.placing import finish, new_file, no_space, unfinished
+from kiban.adapters.disk.strange import vdi_size, vmdk_size
+from kiban.adapters.disk.tool import last_line, qemu_img
+from kiban.adapters.files import open_regular
+from kiban.errors import BadInput, Failed
+from kiban.model.foreign import Extent, ImageKind
+
+NOT_YET = "nbd+unix:///disk?socket=the-rest-has-not-been-copied-yet"
+"""The backing file in the header of a disk whose rest is still elsewhere: nothing that anybody could open."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export:
+    """A raw disk on an NBD server: the Unix socket it listens on, the name of the export, bytes of the disk."""
+
+    socket: Path
+    name: str
+    size: int
+
+
+def size_of(extent: Extent, kind: ImageKind) -> int:
+    """Bytes of the disk in a file that is said to be qcow2, raw, VMDK or VDI. It blocks.
+
+    Raises NotFound, NotAllowed, and BadInput for what is not of that format, damaged, refers to other files, or lies in
+    an archive where only a VMDK is read in place.
+    """
+    with _opened(extent, kind) as descriptor:
+        if kind == "vmdk":
+            return vmdk_size(descriptor, extent)
+        if kind == "vdi":
+            return vdi_size(descriptor, extent)
+        form = FORMATS[kind]
+        check_header(descriptor, Path(extent.path), form)
+        return read_facts(descriptor, Path(extent.path), form).virtual_size
+
+
+@contextmanager
+def _opened(extent: Extent, kind: ImageKind) -> Iterator[int]:
+    path = Path(extent.path)
+    with open_regular(path) as descriptor:
+        whole = extent.offset == 0 and extent.size == os.fstat(descriptor).st_size
+        if not whole and kind != "vmdk":
+            raise BadInput(f"In {path} there is a {kind} disk.", f"Unpack it: tar -xf {path}", code="packed-disk")
+        yield descriptor
+
+
+async def fetch_file(extent: Extent, kind: ImageKind, target: Path, done: Done = nothing) -> None:
+    """Make the qcow2 `target` of a disk in a file. Raises as `size_of`, and as `kiban.adapters.disk.images.create`."""
+    size = await asyncio.to_thread(size_of, extent, kind)
+    with _opened(extent, kind) as descriptor:
+        file: dict[str, Any] = {"driver": "file", "filename": f"/proc/self/fd/{descriptor}"}
+        if extent.offset:
+            file = {"driver": "raw", "offset": extent.offset, "size": extent.size, "file": file}
+        props: dict[str, Any] = {"driver": kind, "read-only": True, "file": file}
+        if kind in ("qcow2", "vmdk"):
+            props["backing"] = None
+        if kind == "raw":
+            props["size"] = size  # whole sectors only
+        await _convert(_Source(props, size, extent.path, (descriptor,)), target, done)
+
+
+async def fetch_export(export: Export, target: Path, source: str, done: Done = nothing) -> None:
+    """Make the qcow2 `target` of a disk on an NBD server; `source` is its name for errors."""
+    await _convert(_Source(node(export), export.size, source), target, done)
+
+
+def node(export: Export) -> dict[str, Any]:
+    """The block node of an export."""
+    server = {"type": "unix", "path": str(export.socket)}
+    return {"driver": "raw", "read-only": True, "file": {"driver": "nbd", "server": server, "export": export.name}}
+
+
+async def create_over(target: Path, size: int) -> None:
+    """Make an empty qcow2 over a disk that is still elsewhere; its header says so in a way that nobody can follow."""
+    target = new_file(target)
+    check_size(FORMATS["qcow2"], size)
+    with unfinished(target) as (part, lock):
+        arguments = ["create", "-q", "-u", "-f", "qcow2", "-b", NOT_YET, "-F", "raw", str(part), str(size)]
+        check_made(target, await qemu_img(*arguments, keep=(lock,)))
+        await asyncio.to_thread(finish, part, target)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A block node, bytes of its disk, its name for errors, and what qemu-img has to inherit for it."""
+
+    props: dict[str, Any]
+    size: int
+    name: str
+    keep: tuple[int, ...] = ()
+
+
+async def _convert(source: _Source, target: Path, done: Done) -> None:
+    target = new_file(target)
+    check_size(FORMATS["qcow2"], source.size)
+    with unfinished(target) as (part, lock):
+        arguments = ["convert", "-p", "-W", "-m", "16", "-O", "qcow2", name_of(source.props), str(part)]
+        outcome = await qemu_img(*arguments, keep=(lock, *source.keep), done=done)
+        if outcome.status != 0:
+            reason = last_line(outcome.complaint)
+            if "No space left on device" in reason:
+                raise no_space(target)
+            raise Failed(f"{source.name} cannot be copied: {reason}.", "See the disks: dmesg", code="copy-failed")
+        with open_regular(part) as made:
+            if read_facts(made, part, FORMATS["qcow2"]).virtual_size != source.size:
+                raise Failed(
+                    f"{source.name} did not give a disk of {source.size} bytes.", "Take it from its source anew."
+                )
+        await asyncio.to_thread(finish, part, target)

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""import: a machine from elsewhere, or only the plan of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kiban.cli.arguments import Output
+from kiban.cli.output import print_json, say, table
+from kiban.cli.progress import Bar
+from kiban.cli.session import connect
+from kiban.cli.verbs import tell
+
+PathArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH", help="The folder of an export; a .vmcx, .xml, .ovf or .ova; or a disk: .vhdx, .vhd, .qcow2 …"
+    ),
+]
+
+
+def import_(
+    path: PathArgument,
+    *,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Instead of the source's own.")] = None,
+    generation: Annotated[
+        int | None, typer.Option("--generation", metavar="1|2", help="Where the source does not say it.")
+    ] = None,
+    form: Annotated[
+        Literal["vhdx", "vhd", "qcow2", "raw", "vmdk", "vdi"] | None,
+        typer.Option("--format", help="Of a lone disk whose name does not say it."),
+    ] = None,
+    parents: Annotated[
+        list[str] | None,
+        typer.Option("--parents", metavar="DIR", help="Where parent disks may lie besides the source. Repeatable."),
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", metavar="NAME|ID", help="Import this one's state, not the present.")
+    ] = None,
+    guest: Annotated[
+        str | None, typer.Option("--guest", metavar="ID", help="What runs in it, as osinfo calls it: win2k22.")
+    ] = None,
+    lazy: Annotated[
+        bool, typer.Option("--lazy", help="Let it start at once from Hyper-V's disks; they are copied while it runs.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing.")] = False,
+    output: Output = "table",
+) -> None:
+    """Import a machine of Hyper-V, an OVF or OVA, or a disk. The source is never written to.
+
+    \b
+    Examples:
+      kiban import /mnt/export/web --dry-run
+      kiban import /mnt/export/web
+      kiban import /mnt/export/web --lazy && kiban start web
+      kiban import appliance.ova --name mail
+      kiban import disk.vhdx --generation 2
+      kiban import cloud.img --format qcow2 --generation 2 --name cloud
+    """
+    said: dict[str, Any] = {"name": name, "generation": generation, "format": form, "parents": parents or []}
+    said |= {"checkpoint": checkpoint, "guest": guest, "lazy": lazy}
+    client = connect()
+    if dry_run:
+        plan = client.plan_import(path, **said)
+        if output == "json":
+            print_json(plan)
+        else:
+            _show(plan)
+        return
+    with Bar(f"Importing {path}") as bar:
+        view = client.import_machine(path, progress=bar, **said)
+    if output == "json":
+        print_json(view)
+    else:
+        tell(view)
+
+
+def _show(plan: Any) -> None:
+    say(f"{plan.path}: {plan.title}")
+    table(("what", "there", "here"), ((row.what, row.there, row.here) for row in plan.rows))
+    for checkpoint in plan.checkpoints:
+        mark = "*" if checkpoint.taken else "-"
+        say(
+            f"checkpoint {'  ' * checkpoint.depth}{mark} {checkpoint.name}, {checkpoint.created[:19]} ({checkpoint.id})"
+        )
+    _list("Not taken over:", plan.left_out)
+    _list("Good to know:", plan.advice)
+
+
+def _list(title: str, sentences: list[str]) -> None:
+    if sentences:
+        say("")
+        say(title)
+        for sentence in sentences:
+            say(f"- {sentence}")

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Machines that come from elsewhere."""
+
+from __future__ import annotations
+
+from kiban.engine import importing, view
+from kiban.engine.host import Host
+from kiban.engine.progress import Progress
+from kiban.engine.view import MachineView
+from kiban.model.takeover import ImportRequest, Plan
+
+
+async def plan(host: Host, request: ImportRequest) -> Plan:
+    """What an import would make; nothing is written."""
+    return await importing.plan(request)
+
+
+async def import_machine(host: Host, request: ImportRequest, *, progress: Progress) -> MachineView:
+    """Import a machine."""
+    return view.of(await importing.import_machine(host, request, progress))
