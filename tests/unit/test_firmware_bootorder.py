@@ -2,6 +2,7 @@
 """The boot order as variables in a store: what is written, what of the guest's survives, what is read back."""
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -73,12 +74,31 @@ def test_paths_are_those_that_ovmf_itself_makes() -> None:
 
 @pytest.mark.parametrize(("protocol", "first"), [("ipv4", 12), ("ipv6", 13)])
 def test_pxe_protocol_preference(store: Path, protocol: str, first: int) -> None:
-    write_order(store, [NIC], pxe_protocol=protocol, http_uri="http://10.0.2.2/boot.efi")  # type: ignore[arg-type] # from a table
+    nic = replace(NIC, http_uri="http://10.0.2.2/boot.efi")
+    write_order(store, [nic], pxe_protocol=protocol)  # type: ignore[arg-type] # from a table
     nvram = VariableStore.load(store)
     options = [LoadOption.parse(nvram.get(entry.name) or b"") for entry in read_order(store, [NIC])]
     ends = [[part[1] for part in loadoption.nodes(option.path)[4:]] for option in options]
     assert ends == [[12, 24], [first], [25 - first]]  # HTTP over IPv4 always: its server is 10.0.2.2
     assert options[0].path.endswith(b"http://10.0.2.2/boot.efi")
+
+
+def test_each_adapter_loads_what_it_is_to_load(store: Path) -> None:
+    """One of them by HTTP does not make the others try it."""
+    one = replace(NIC, http_uri="http://10.0.2.2:1/one.efi")
+    two = replace(NIC, id="nic1", port=(3, 2), http_uri="http://10.0.2.2:2/two.efi")
+    plain = replace(NIC, id="nic2", port=(3, 3))
+    write_order(store, [two, plain, one])
+    nvram = VariableStore.load(store)
+    paths = [LoadOption.parse(nvram.get(entry.name) or b"").path for entry in read_order(store, [one, two, plain])]
+    assert [path.rpartition(b"http")[2] for path in paths if b"http" in path] == [
+        b"://10.0.2.2:2/two.efi",
+        b"://10.0.2.2:1/one.efi",
+    ]
+    assert [entry.description for entry in read_order(store, [one, two, plain]) if entry.device == "nic2"] == [
+        "PXE IPv4 nic2",
+        "PXE IPv6 nic2",
+    ]
 
 
 def test_the_guests_entries_stay_in_front_of_the_first_disk(store: Path) -> None:
@@ -180,7 +200,7 @@ def test_addresses_the_firmware_cannot_reach_are_refused(store: Path) -> None:
     with pytest.raises(BadInput, match="MAC"):
         write_order(store, [BootDevice(id="n", kind="nic", port=(3, 0), mac="52:54")])
     with pytest.raises(BadInput, match="URI"):
-        write_order(store, [NIC], http_uri="http://é/")
+        write_order(store, [replace(NIC, http_uri="http://é/")])
     assert store.read_bytes() == before
 
 

@@ -20,20 +20,18 @@ from kiban.adapters.qemu.process import Account
 from kiban.engine import netdev
 from kiban.engine.handle import Handle
 from kiban.errors import KibanError, NotAllowed
-from kiban.model.machine import Machine, NetBoot
+from kiban.model.machine import Machine, NetBoot, Nic
 
 log = logging.getLogger(__name__)
 
 
-def uri(machine: Machine) -> str:
-    """The address that the firmware asks for; empty for a machine that does not boot over HTTP."""
-    for boot in _over_http(machine):
-        return HttpBoot(Path(boot.folder), secret=boot.secret, port=boot.port).url(boot.file)
-    return ""
+def uri(nic: Nic) -> str:
+    """The address that the firmware asks for by an adapter; empty for one that does not boot over HTTP."""
+    return _server(nic.boot).url(nic.boot.file) if nic.boot and nic.boot.protocol == "http" else ""
 
 
-def _over_http(machine: Machine) -> list[NetBoot]:
-    return [nic.boot for nic in machine.nics if nic.boot and nic.boot.protocol == "http"]
+def _server(boot: NetBoot) -> HttpBoot:
+    return HttpBoot(Path(boot.folder), secret=boot.secret, port=boot.port)
 
 
 def choose_port() -> int:
@@ -77,7 +75,7 @@ async def serve(handle: Handle) -> None:
 def _servers(handle: Handle) -> list[HttpBoot | Dhcp6]:
     machine = handle.machine
     found: list[HttpBoot | Dhcp6] = [
-        HttpBoot(Path(boot.folder), secret=boot.secret, port=boot.port) for boot in _over_http(machine)
+        _server(nic.boot) for nic in machine.nics if nic.boot and nic.boot.protocol == "http"
     ]
     for nic in machine.nics:
         if boot := netdev.boots_over_ipv6(machine, nic):

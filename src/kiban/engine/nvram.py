@@ -67,7 +67,6 @@ def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:
         directory / FILE,
         [wanted[name] for name in machine.boot if name in wanted],
         pxe_protocol=uefi.pxe_protocol,
-        http_uri=netboot.uri(machine),
         pause_after_failure=uefi.pause_after_boot_failure,
     )
 
@@ -108,7 +107,8 @@ def devices(machine: Machine) -> list[BootDevice]:
         found.append(_drive(drive, where))
     for nic in machine.nics:
         if can_boot(machine, nic.id):
-            found.append(BootDevice(id=nic.id, kind="nic", port=numbers(where.synthetic[nic.slot]), mac=nic.mac))
+            port, uri = numbers(where.synthetic[nic.slot]), netboot.uri(nic)
+            found.append(BootDevice(id=nic.id, kind="nic", port=port, mac=nic.mac, http_uri=uri))
     return found
 
 

@@ -44,6 +44,7 @@ class BootDevice:
     """A device that can be booted from.
 
     `port` is the (device, function) of the root port it sits behind; on NVMe its own, on USB the controller's.
+    `http_uri` is what an adapter loads over HTTP, "" where it does not.
     """
 
     id: str
@@ -54,6 +55,7 @@ class BootDevice:
     lun: int = 0
     usb_port: int = 0  # from 1
     mac: str = ""
+    http_uri: str = ""
 
     def path(self) -> bytes:
         """Its UEFI device path. Raises BadInput for an address the firmware cannot reach."""
@@ -96,7 +98,6 @@ def write_order(
     devices: Sequence[BootDevice],
     *,
     pxe_protocol: Protocol = "ipv4",
-    http_uri: str = "",
     pause_after_failure: bool = False,
 ) -> None:
     """Set the boot order of a machine that is off.
@@ -106,8 +107,6 @@ def write_order(
     go. With `pause_after_failure` nothing but the list is tried and the firmware's menu then waits for a person;
     without it the firmware goes on with whatever else it finds. Raises NotFound, NotAllowed, Damaged, BadInput.
     """
-    if len(http_uri) > _MAX_URI or not http_uri.isascii():
-        raise BadInput("The HTTP boot address is not a URI.", "write http:// or https://, a host and a path")
     nvram = VariableStore.load(store)
     before = dict(_entries(nvram))
     order = [number for number in _boot_order(nvram) if number in before]
@@ -122,7 +121,7 @@ def write_order(
         if device.kind == "disk":
             wanted += guests
             guests = []
-        wanted += [_add(nvram, option) for option in _options(device, pxe_protocol, http_uri)]
+        wanted += [_add(nvram, option) for option in _options(device, pxe_protocol)]
     wanted += guests
     if pause_after_failure:
         wanted.append(_add(nvram, LoadOption(_PAUSE, _MENU)))
@@ -176,16 +175,18 @@ def _is_whole(path: bytes) -> bool:
     return loadoption.split_device(path)[1]
 
 
-def _options(device: BootDevice, pxe_protocol: Protocol, http_uri: str) -> Iterator[LoadOption]:
+def _options(device: BootDevice, pxe_protocol: Protocol) -> Iterator[LoadOption]:
     path = device.path()
     if device.kind != "nic":
         yield LoadOption(f"{'Disk' if device.kind == 'disk' else 'DVD'} {device.id}", path)
         return
     protocols = {"ipv4": loadoption.ipv4(), "ipv6": loadoption.ipv6()}
     preferred = sorted(protocols, key=lambda name: name != pxe_protocol)
-    if http_uri:
+    if device.http_uri:
+        if len(device.http_uri) > _MAX_URI or not device.http_uri.isascii():
+            raise BadInput("The HTTP boot address is not a URI.", "write http:// or https://, a host and a path")
         # over IPv4 whatever PXE prefers: the host that serves it is 10.0.2.2 to the guest
-        yield LoadOption(f"HTTP {device.id}", path + protocols["ipv4"] + loadoption.uri(http_uri))
+        yield LoadOption(f"HTTP {device.id}", path + protocols["ipv4"] + loadoption.uri(device.http_uri))
     for name in preferred:
         yield LoadOption(f"PXE IPv{name[-1]} {device.id}", path + protocols[name])
 
