@@ -8,8 +8,11 @@ dozens of predictions meet what really happens in one start.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import queue
 import re
 import socket
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,27 +107,44 @@ def trust_of(guest: Guest) -> Trust:
 
 
 class Console:
-    """What a machine says on COM1, as text without control sequences."""
+    """What a machine says on COM1, as text without control sequences.
+
+    A thread reads it: QEMU throws away what it cannot write at once, and each byte of it takes a message's place in the
+    socket, so a reader who is away for a moment misses some.
+    """
 
     def __init__(self, path: Path) -> None:
         self.text = ""
         self.ended = False
         self._last = time.monotonic()
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(0.2)
         self._socket.connect(str(path))
+        self._said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._raw = b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while said := self._receive():
+            self._said.put(said)
+        self._said.put(b"")
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(1 << 16)
+        except OSError:  # QEMU ended, or we hung up
+            return b""
 
     def listen(self) -> None:
         """Take in what is said within a moment."""
         try:
-            said = self._socket.recv(1 << 16)
-        except TimeoutError:
+            said = [self._said.get(timeout=0.2)]
+        except queue.Empty:
             return
-        except ConnectionResetError:
-            said = b""
-        self.ended = not said
-        self._raw += said
+        while not self._said.empty():
+            said.append(self._said.get())
+        self.ended = not said[-1]
+        self._raw += b"".join(said)
         self._last = time.monotonic()
         self.text = _CONTROL.sub("", self._raw.decode(errors="replace"))
 
@@ -139,6 +159,9 @@ class Console:
 
     def close(self) -> None:
         """Hang up."""
+        with contextlib.suppress(OSError):  # the other side did
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join()
         self._socket.close()
 
 
