@@ -56,6 +56,14 @@ class Paths:
         return cls(state=Path(state).absolute(), runtime=Path(_runtime()).absolute())
 
 
+def private(path: str | os.PathLike[str], flags: int) -> int:
+    """An opener (see `open`): what it creates is for its owner only.
+
+    Root's directories can be passed through by all, for QEMU's user; what others may open there they may lock.
+    """
+    return os.open(path, flags, 0o600)
+
+
 def default_socket() -> str:
     """Where the service of whoever runs this process listens: `Paths.default().socket`, without pathlib."""
     return os.path.join(os.path.abspath(_runtime()), "service.sock")  # noqa: PTH100, PTH118  # 4 ms of a plain command

@@ -2,10 +2,15 @@
 """One ground per test."""
 
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
 from faults_ground import Ground, fresh
+
+
+# a shell that runs this in its background has told it to ignore Ctrl-C, which the commands here would inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

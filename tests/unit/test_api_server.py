@@ -19,6 +19,7 @@ import kiban
 from kiban import errors
 from kiban.api.sockets import service_lock, tcp_socket, unix_socket
 from kiban.api.tls import given_or_own
+from kiban.api.tokens import Tokens
 from kiban.paths import Paths
 
 CLIENT = "import kiban; print(kiban.connect().version().pid)"
@@ -123,7 +124,10 @@ def test_a_started_service_is_in_nobodys_way(paths: Paths) -> None:
     pid = kiban.connect().version().pid
     assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
     assert os.getsid(pid) == pid
-    assert stat.S_IMODE(paths.log.stat().st_mode) == 0o600
+    Tokens(paths.state).create("a")
+    kept = {path.name: stat.S_IMODE(path.stat().st_mode) for path in paths.state.iterdir() if path.is_file()}
+    assert {"service.db", "service.lock", "service.log", "start.lock", "tokens.json", "tokens.lock"} <= kept.keys()
+    assert set(kept.values()) == {0o600}, "others can read it, or hold a lock of Kiban's"
 
 
 def test_without_leave_to_start_one_there_is_no_service(paths: Paths) -> None:

@@ -69,6 +69,27 @@ def test_a_damaged_machine_is_listed_and_can_be_removed(there: World, content: b
     run(go())
 
 
+def test_a_mended_machine_is_itself_again_without_a_new_service(there: World) -> None:
+    machine = machines.make(1, nics=())
+    file = there.put(machine) / "vm.json"
+    whole = file.read_bytes()
+    file.write_bytes(b'{"version": 9}')
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        with pytest.raises(Damaged) as caught:
+            await commands.edit(host, machine.id, Changes(notes="x"))
+        assert caught.value.reason == "other-version"
+        assert "Kiban" in caught.value.hint
+        assert caught.value.hint in (await commands.list_all(host))[0].problem
+        file.write_bytes(whole)
+        assert [(v.name, v.problem) for v in await commands.list_all(host)] == [(machine.name, "")]
+        file.write_bytes(b"{")  # only damage is read again: what is in force does not change behind the service's back
+        assert (await commands.info(host, machine.name)).problem == ""
+
+    run(go())
+
+
 def test_an_unknown_layout_is_an_error_with_a_hint(there: World) -> None:
     there.put(machines.make(1, nics=(), board_changes={"layout": 99}))
 

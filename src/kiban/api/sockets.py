@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kiban.errors import BadInput, Conflict, Failed, NotAllowed
-from kiban.paths import Paths
+from kiban.paths import Paths, private
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>\d{1,5})")
 _BACKLOG = 128
@@ -26,7 +26,7 @@ def service_lock(paths: Paths) -> Iterator[None]:
     """
     try:
         paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (paths.state / "service.lock").open("ab+", buffering=0)
+        lock = open(paths.state / "service.lock", "ab+", buffering=0, opener=private)  # noqa: SIM115  # closed below
     except OSError as error:
         raise NotAllowed(
             f"Cannot write to {paths.state}: {error.strerror}.", "Set KIBAN_STATE to a directory of yours."

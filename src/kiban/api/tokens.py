@@ -22,6 +22,7 @@ from typing import get_args
 
 from kiban.api.roles import Role
 from kiban.errors import BadInput, Conflict, Damaged, NotAllowed, NotFound
+from kiban.paths import private
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
@@ -95,13 +96,13 @@ class Tokens:
     def _changing(self) -> Iterator[_List]:
         """The tokens, to be changed in place and then written; one process at a time."""
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with self._path.with_suffix(".lock").open("w") as lock:
+        with open(self._path.with_suffix(".lock"), "w", opener=private) as lock:  # Path.open has no opener
             fcntl.flock(lock, fcntl.LOCK_EX)
             tokens = self.list()
             yield tokens
             text = json.dumps({"version": 1, "tokens": [asdict(token) for token in tokens]}, indent=2)
             new = self._path.with_suffix(".new")
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:  # noqa: PTH123  # a mode from the start
+            with open(new, "w", opener=private) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

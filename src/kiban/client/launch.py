@@ -12,7 +12,7 @@ import socket
 
 from kiban.client.transport import connect_unix
 from kiban.errors import NoService, NotAllowed
-from kiban.paths import Paths, default_socket
+from kiban.paths import Paths, default_socket, private
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def _start(paths: Paths) -> socket.socket:
 
     try:
         paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = (paths.state / "start.lock").open("w")
+        lock = open(paths.state / "start.lock", "w", opener=private)  # noqa: SIM115  # closed below
     except OSError as error:
         raise NotAllowed(f"Cannot write to {paths.state}: {error.strerror}.", "Set KIBAN_STATE.") from error
     with lock:

@@ -14,6 +14,7 @@ from kiban.model.requests import Changes, MachineRequest
 
 async def list_all(host: Host) -> list[MachineView]:
     """All machines by name."""
+    host.look_again()
     handles = sorted(host.handles.values(), key=lambda h: h.name)
     await asyncio.to_thread(nvram.look, [(h.directory, h.definition.uefi) for h in handles if h.definition])
     return [view.of(h, entries=False) for h in handles]

@@ -28,10 +28,11 @@ SAVED, PARTIAL = "memory.saved", "memory.partial"
 class Handle:
     """A machine in its directory."""
 
-    def __init__(self, directory: Path, machine: Machine | None, problem: str, bus: Bus, paths: Paths) -> None:
+    def __init__(self, directory: Path, bus: Bus, paths: Paths) -> None:
         self.directory = directory
-        self._machine = machine
-        self.problem = problem  # why the definition cannot be read; "" when it can
+        self._machine: Machine | None = None
+        self._damage = Damaged("")
+        self.read()
         self._bus = bus
         self.runtime = paths.of_machine(directory.name)
         self.lock = asyncio.Lock()
@@ -51,6 +52,18 @@ class Handle:
         self.resets = 0
         self.stirred = asyncio.Event()  # set by a reset or a key: a machine that waited in its firmware may go on
 
+    def read(self) -> None:
+        """Read the definition from the disk."""
+        try:
+            self._machine = store.load(self.directory)
+        except Damaged as error:
+            self._machine, self._damage = None, error
+
+    @property
+    def problem(self) -> str:
+        """Why the definition cannot be read, and what to do about it; "" when it can."""
+        return "" if self._machine else f"{self._damage.message} {self._damage.hint}"
+
     @property
     def id(self) -> str:
         """The machine's id."""
@@ -65,7 +78,7 @@ class Handle:
     def machine(self) -> Machine:
         """The definition; Damaged when it cannot be read."""
         if self._machine is None:
-            raise Damaged(self.problem, f"Look at {self.directory / 'vm.json'}; nothing has been changed.")
+            raise Damaged(self._damage.message, self._damage.hint, code=self._damage.reason)
         return self._machine
 
     @property

@@ -19,7 +19,7 @@ from kiban.engine import adoption, supervision
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import Jobs
-from kiban.errors import Conflict, Damaged, HostLacks, KibanError, NotFound
+from kiban.errors import Conflict, HostLacks, KibanError, NotFound
 from kiban.paths import Paths
 
 IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
@@ -65,11 +65,7 @@ class Host:
 
     def load(self, directory: Path) -> Handle:
         """Take a machine's directory in."""
-        try:
-            machine, problem = store.load(directory), ""
-        except Damaged as error:
-            machine, problem = None, error.message
-        handle = Handle(directory, machine, problem, self.events, self.paths)
+        handle = Handle(directory, self.events, self.paths)
         self.handles[handle.id] = handle
         return handle
 
@@ -79,12 +75,19 @@ class Host:
 
     def find(self, name: str) -> Handle:
         """A machine by its name or id; NotFound with close names."""
+        self.look_again()
         if name in self.handles:
             return self.handles[name]
         for handle in self.handles.values():
             if handle.name == name:
                 return handle
         raise NotFound(f"There is no machine {name[:80]!r}.", self._alike(name), code="no-such-machine")
+
+    def look_again(self) -> None:
+        """Read those definitions again that could not be read: somebody may have mended them."""
+        for handle in self.handles.values():
+            if handle.definition is None:
+                handle.read()
 
     def _alike(self, name: str) -> str:
         from difflib import get_close_matches

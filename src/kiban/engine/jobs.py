@@ -10,8 +10,10 @@ without losing a machine, so a database that cannot be written is a warning in t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
+import os
 import secrets
 import sqlite3
 import threading
@@ -25,6 +27,7 @@ from typing import Any, Literal
 from kiban.engine.events import Bus
 from kiban.engine.progress import Progress
 from kiban.errors import Cancelled, Conflict, Failed, KibanError, NotFound
+from kiban.paths import private
 from kiban.problem import to_problem
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled", "lost"]
@@ -236,6 +239,8 @@ def explain(failure: BaseException) -> KibanError:
 
 
 def _open(path: Path) -> tuple[sqlite3.Connection, list[Job]]:
+    with contextlib.suppress(OSError):  # SQLite says it better
+        os.close(private(path, os.O_RDWR | os.O_CREAT))  # and it gives its other files the mode of this one
     try:
         return _connect(str(path))
     except sqlite3.OperationalError as error:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from kiban.errors import Failed, HostLacks
+from kiban.paths import private
 
 BINARY = "qemu-system-x86_64"
 SECONDS = 60.0
@@ -72,8 +73,13 @@ async def qemu(cache: Path) -> Qemu:
         pass  # no usable answer was kept: ask again
     found = await _ask(path)
     with contextlib.suppress(OSError):  # a full disk costs the time to ask again, nothing else
-        cache.write_text(json.dumps({"stamp": stamp, **asdict(found)}))
+        _keep(cache, {"stamp": stamp, **asdict(found)})
     return found
+
+
+def _keep(cache: Path, answer: dict[str, Any]) -> None:
+    with open(cache, "w", opener=private) as file:
+        json.dump(answer, file)
 
 
 async def _ask(path: str) -> Qemu:
