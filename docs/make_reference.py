@@ -7,6 +7,7 @@ tests/unit/test_project.py fails when a committed page is not what this program 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from kiban.model.units import format_size
 
 REFERENCE = Path(__file__).parent / "reference"
 
+PYTHONS = re.compile(r" <(str|list\[str\])>")
+"""Types that a metavar's word tells better."""
 Row = tuple[str, Callable[[Generation], str]]
 
 
@@ -110,13 +113,13 @@ def _command(path: str, command: Any) -> Iterator[str]:
             yield from _command(f"{path} {name}", inner)
         return
     context = command.context_class(command, info_name=path)
-    pieces = [piece.strip("{}") for piece in command.collect_usage_pieces(context)]
+    pieces = [piece.replace("{", "").replace("}", "") for piece in command.collect_usage_pieces(context)]
     yield from (f"### {path}", "", f"    {path} {' '.join(pieces)}", "")
     yield from _help(command.help or "")
     for parameter in command.get_params(context):
         record = parameter.get_help_record(context)
         if record and "--help" not in record[0]:
-            yield f"- `{record[0].replace(' <str>', '')}`: {record[1]}"
+            yield f"- `{PYTHONS.sub('', record[0])}`: {record[1]}"
     yield ""
 
 
@@ -129,7 +132,15 @@ def _help(text: str) -> Iterator[str]:
 
 
 def _exit_codes() -> Iterator[str]:
-    yield from ("## Exit codes", "", "0 is success; 130 also follows Ctrl-C.", "", "| code | when |", "|---|---|")
+    yield from (
+        "## Exit codes",
+        "",
+        "0 is success; 130 also follows Ctrl-C.",
+        "Some commands that judge have codes of their own, from 11 on, which their help names.",
+        "",
+        "| code | when |",
+        "|---|---|",
+    )
     for error in sorted(_direct(KibanError), key=lambda e: e.exit_code):
         yield f"| {error.exit_code} | {' '.join((error.__doc__ or '').split())} |"
 

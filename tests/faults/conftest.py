@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from faults_ground import Ground, fresh
 
-
 # a shell that runs this in its background has told it to ignore Ctrl-C, which the commands here would inherit
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -32,6 +32,13 @@ def test_a_path_is_an_image_and_made_absolute(tmp_path: Path, monkeypatch: pytes
     assert options.disk("20th.img,format=raw").path == str(tmp_path / "20th.img")
 
 
+@pytest.mark.parametrize("text", ["tcp:2323", "telnet::23", "unix:/tmp/x"])
+def test_a_com_port_leads_to_a_socket_or_a_file(text: str) -> None:
+    with pytest.raises(BadInput, match="a COM port is a socket or a file"):
+        options.com(1, text)
+    assert options.com(1, f"./{text}").kind == "file"
+
+
 def test_two_commas_are_one_in_a_name() -> None:
     assert options.disk("/a,,b.img,format=raw").path == "/a,b.img"
 

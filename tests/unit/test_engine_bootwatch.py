@@ -223,11 +223,7 @@ def test_a_new_service_recognises_a_refused_machine(there: World, display: Displ
     run(second())
 
 
-def test_a_restored_guest_is_not_in_its_firmware(
-    there: World, display: Display, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bootwatch, "LATE", 0.2)
-
+def test_a_restored_guest_is_not_in_its_firmware(there: World, display: Display) -> None:
     async def go() -> None:
         host, handle = await opened(there)
         await life.start(host, handle)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import socket
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import machines
 import pytest
 from engine_world import World, one, run, world
 
+from kiban.adapters.osinfo.database import database
 from kiban.adapters.qemu import devices
 from kiban.adapters.store import directory as store
 from kiban.engine import creating, hotplug, life, view
@@ -313,6 +315,21 @@ def test_other_systems_keep_their_machines(there: World) -> None:
             assert (machine.disks[0].bus, machine.dvds[0].bus) == (bus, bus)
             assert machine.nics[0].model == ("tulip" if guest == "winxp" else "virtio")
             assert handle.warnings == []
+
+    run(go())
+
+
+@needs_osinfo
+def test_a_guest_newer_than_the_database_is_known_by_its_own_name(there: World) -> None:
+    last = max(int(name.removeprefix("debian")) for name in database().short_ids() if re.fullmatch(r"debian\d+", name))
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, asked(memory=128 * MIB, guest=f"Debian{last + 1}"))
+        assert handle.machine.guest == f"debian{last + 1}"
+        assert [w for w in handle.warnings if "newer than this host's osinfo-db" in w and f"Debian {last}" in w]
+        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))  # by what suits the guest
+        assert handle.machine.disks[0].bus == "ide"
 
     run(go())
 

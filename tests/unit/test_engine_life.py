@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import machines
@@ -297,6 +298,22 @@ def test_save_and_restore(there: World) -> None:
         await life.start(host, handle)
         assert (now(handle), await handle.live.status()) == ("running", "running")
         assert not (handle.directory / SAVED).exists()
+
+    run(go())
+
+
+def test_saving_wants_the_space_of_what_the_guest_has_touched(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def go() -> None:
+        host, handle = await one(there, memory=256 << 20)
+        await life.start(host, handle)
+        free = SimpleNamespace(f_frsize=4096, f_bavail=100)
+        monkeypatch.setattr(os, "statvfs", lambda _: free)
+        with pytest.raises(HostLacks, match="not enough space"):
+            await saving.save(handle)
+        assert now(handle) == "running"
+        free.f_bavail = handle.machine.memory // 4096 - 1
+        await saving.save(handle)
+        assert now(handle) == "saved"
 
     run(go())
 

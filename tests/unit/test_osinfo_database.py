@@ -82,11 +82,20 @@ def test_names_are_found_by_any_id_and_case(folder: Path) -> None:
 def test_an_unknown_name_gets_close_ones(folder: Path) -> None:
     known = Database([folder])
     with pytest.raises(NotFound) as caught:
-        known.profile("one3")
+        known.profile("one33")
     assert "one1" in caught.value.hint
     with pytest.raises(NotFound) as caught:
         known.profile("zzzzzz" * 100)
     assert len(caught.value.message) < 100
+
+
+def test_a_newer_system_is_judged_by_the_last_of_its_line(folder: Path) -> None:
+    known = Database([folder])
+    three = known.profile(" One3 ")
+    assert (three.asked, three.name) == ("one3", "One 1")  # nobody says when One 2 was released
+    for name in ("one99", "one0", "two3", "one", "3", "onefirst3", ""):  # too far off, older, or of no line
+        with pytest.raises(NotFound):
+            known.profile(name)
 
 
 def test_an_administrators_file_replaces_and_a_broken_one_hides_nothing(folder: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 """ISOs are recognised by their labels; hostile ones are read within bounds."""
 
 import os
+from datetime import date
 from io import BytesIO
 from pathlib import Path
 
@@ -61,6 +62,43 @@ def test_discs_are_known_by_their_labels(
 def test_a_label_shared_by_two_systems_names_both(tmp_path: Path, known: Database) -> None:
     iso = make_iso(tmp_path / "x.iso", "CCCOMA_X64FRE_EN-US_DV9", publisher="MICROSOFT CORPORATION")
     assert "win10" in recognise(iso, known).others
+
+
+@pytest.mark.parametrize(
+    ("label", "made", "expected"),
+    [
+        ("CCCOMA_X64FRE_EN-US_DV9", "2019-05-01", ("win10", ())),
+        ("CCCOMA_X64FRE_EN-US_DV9", "2021-09-05", ("win11", ("win10",))),
+        ("SSS_X64FREE_EN-US_DV9", "2016-09-11", ("win2k16", ())),
+        ("SSS_X64FREE_EN-US_DV9", "2018-09-07", ("win2k19", ("win2k16",))),
+        ("CCCOMA_X64FRE_EN-US_DV9", "1980-01-01", ("win11", ("win10",))),  # a clock that nobody set
+    ],
+)
+def test_a_disc_is_not_of_a_system_that_was_released_long_after_it(
+    tmp_path: Path, known: Database, label: str, made: str, expected: tuple[str, tuple[str, ...]]
+) -> None:
+    path = make_iso(tmp_path / "x.iso", label, publisher="MICROSOFT CORPORATION")
+    with path.open("r+b") as file:
+        file.seek(16 * 2048 + 813)
+        file.write(made.replace("-", "").encode() + b"00000000")
+    found = recognise(path, known)
+    assert found.label.made == date.fromisoformat(made)
+    assert found.profile is not None
+    assert (found.profile.short_id, found.others) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "architecture"), [("Debian 13.2.0 amd64 n", "x86_64"), ("Debian 13.0.0 i386 n", "i686")]
+)
+def test_a_disc_newer_than_the_database_is_taken_for_its_like(tmp_path: Path, label: str, architecture: str) -> None:
+    """With a database that ends at Debian 11, whatever that of this host knows."""
+    folder = tmp_path / "os" / "debian.org"
+    folder.mkdir(parents=True)
+    for name in ("debian-10.xml", "debian-11.xml"):
+        (folder / name).write_bytes((SYSTEM / "os" / "debian.org" / name).read_bytes())
+    found = recognise(make_iso(tmp_path / "x.iso", label), Database([tmp_path]))
+    assert found.profile is not None
+    assert (found.profile.asked, found.profile.short_id, found.architecture) == ("debian13", "debian11", architecture)
 
 
 def test_a_label_of_nobody_keeps_what_the_disc_says(tmp_path: Path, known: Database) -> None:

@@ -16,7 +16,7 @@ from kiban.wire import answers
 from kiban.wire.base import MachineRef
 
 router = APIRouter(prefix="/v1", tags=["service"])
-JobId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[0-9a-f]+$", description="Id of a job.")]
+JobId = Annotated[str, Path(min_length=1, max_length=64, description="Id of a job.")]
 LastEventId = Annotated[
     str,
     Header(

@@ -39,7 +39,9 @@ class Certificate:
             end = text.find("-----END CERTIFICATE-----")
             der = ssl.PEM_cert_to_DER_cert(text[start : end + len("-----END CERTIFICATE-----")])
         except (OSError, ValueError) as error:
-            raise BadInput(f"{self.cert} is not a certificate in PEM form: {error}.") from error
+            raise BadInput(
+                f"{self.cert} is not a certificate in PEM form: {error}.", "Name a file that has one."
+            ) from error
         return hashlib.sha256(der).hexdigest()
 
     def context(self) -> ssl.SSLContext:
@@ -49,7 +51,8 @@ class Certificate:
         try:
             context.load_cert_chain(self.cert, self.key)
         except OSError as error:  # SSLError is one
-            raise BadInput(f"{self.cert} and {self.key} cannot be used for TLS: {error}.") from error
+            hint = f"They have to be a certificate and its key, in PEM form: openssl x509 -in {self.cert} -noout -text"
+            raise BadInput(f"{self.cert} and {self.key} cannot be used for TLS: {error}.", hint) from error
         return context
 
 

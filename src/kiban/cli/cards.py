@@ -66,7 +66,8 @@ def _some(text: str) -> list[str]:
 
 def _state(machine: Any) -> str:
     running = f"{machine.state} (QEMU's process {machine.pid}, {machine.accelerator})" if machine.pid else machine.state
-    return f"{running}: {machine.reason}" if machine.reason and not machine.pid else running
+    why = machine.reason if machine.reason != machine.state else ""
+    return f"{running}: {why}" if why and not machine.pid else running
 
 
 _BOOTS = {"firmware": "still in its firmware", "started": "past its firmware"}

@@ -8,6 +8,7 @@ only the caller knows its working directory.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +24,7 @@ KINDS = ("synthetic", "legacy")
 MODELS = ("virtio", "e1000e", "tulip")
 NETWORKS = ("nat", "none")
 LOOPBACK = "127.0.0.1"
+_SCHEME = re.compile("[a-z]+")
 
 
 @dataclass
@@ -188,6 +190,11 @@ def com(number: Literal[1, 2], text: str) -> ComRequest:
     prefix, _, rest = text.partition(":")
     kind = "socket" if prefix == "socket" else "file"
     path = rest if prefix in ("socket", "file") else text
+    if _SCHEME.fullmatch(prefix) and path == text and rest:
+        raise BadInput(
+            f"--com{number} does not lead to {prefix}: a COM port is a socket or a file of this host.",
+            f"Say socket, socket:PATH or file:PATH; for a file of that name, ./{text}.",
+        )
     if not path:
         raise BadInput(f"--com{number} does not say where it leads.", f"Say --com{number} socket, or file:PATH.")
     return ComRequest(number=number, kind=kind, path=absolute(path))

@@ -35,6 +35,7 @@ async def fill_in(request: MachineRequest) -> tuple[MachineRequest, list[str]]:
     warnings = [f"{verdict.reason} Hint: {verdict.hint}."] if verdict.reason else []
     if profile is None:
         return request, warnings
+    warnings += _about_doubt(profile, medium if not request.guest else None)
     suggested = advice.defaults(profile, request.generation)
     request = _with_defaults(request, profile, suggested)
     return request, [*warnings, *_about_drivers(request, profile.name, suggested)]
@@ -54,7 +55,7 @@ async def _recognise(request: MachineRequest) -> Recognised | None:
 def _with_defaults(request: MachineRequest, profile: GuestProfile, suggested: Defaults) -> MachineRequest:
     return replace(
         request,
-        guest=profile.short_id,
+        guest=profile.asked or profile.short_id,
         cpus=suggested.cpus if request.cpus is None else request.cpus,
         memory=suggested.memory if request.memory is None else request.memory,
         tpm=suggested.tpm if request.tpm is None else request.tpm,
@@ -77,6 +78,17 @@ def adapter(nic: NicRequest, suggested: Defaults) -> NicRequest:
     if nic.kind or nic.model or nic.boot:
         return nic
     return replace(nic, kind="legacy" if suggested.nic == "tulip" else "synthetic", model=suggested.nic)
+
+
+def _about_doubt(profile: GuestProfile, medium: Recognised | None) -> list[str]:
+    """Where the guest is not known for certain: what it was taken for."""
+    warnings = []
+    if profile.asked:
+        warnings.append(f"{profile.asked} is newer than this host's osinfo-db: it is treated like {profile.name}.")
+    if medium and medium.others:
+        others = " or ".join(medium.others)
+        warnings.append(f"The disc is taken for {profile.name}; if it is {others}, say so: --guest.")
+    return warnings
 
 
 def _about_drivers(request: MachineRequest, name: str, suggested: Defaults) -> list[str]:

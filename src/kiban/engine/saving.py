@@ -24,6 +24,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from kiban.adapters.files import sync_directory
 from kiban.adapters.qemu import devices, process
 from kiban.engine import supervision
@@ -74,8 +76,16 @@ async def check_movable(handle: Handle) -> None:
 
 
 def _check_space(handle: Handle) -> None:
-    stat = os.statvfs(handle.directory)
-    if stat.f_bavail * stat.f_frsize < handle.machine.memory:
+    """HostLacks when the memory will not fit: told before the guest is stopped for it.
+
+    What a guest has never touched is not resident, and takes QEMU no space in the file. Should it take more after all,
+    because of what is swapped out, the disk is full in the middle, and the machine goes on as it was.
+    """
+    stat, needed = os.statvfs(handle.directory), handle.machine.memory
+    if handle.process is not None:
+        with contextlib.suppress(psutil.Error):  # it ended just now
+            needed = min(needed, psutil.Process(handle.process.pid).memory_info().rss)
+    if stat.f_bavail * stat.f_frsize < needed:
         raise HostLacks(
             f"There is not enough space in {handle.directory} for the memory of {handle.name}.",
             "Make room, or shut the machine down instead: kiban stop " + handle.name,

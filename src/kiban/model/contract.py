@@ -112,7 +112,7 @@ def check_memory(gen: Generation, memory: int) -> int:
     if not gen.min_memory <= memory <= gen.max_memory or memory % 1024**2:
         raise BadInput(
             f"A generation {gen.number} machine has {format_size(gen.min_memory)} to {format_size(gen.max_memory)} "
-            f"of memory in whole MiB, not {memory} bytes.",
+            f"of memory in whole MiB, not {format_size(memory) if memory % 1024**2 == 0 else f'{memory} bytes'}.",
             "Say --memory 2G, for example.",
         )
     return memory

@@ -54,11 +54,20 @@ _HINTS: dict[State, str] = {
 }
 
 
+_ENDS = frozenset({"shut down", "turn off"})
+_ENDED: dict[State, str] = {
+    "off": "There is nothing to be done; why it is off: kiban info {name}",
+    "saved": "It does not run; to give its memory up: kiban discard {name}",
+}
+"""Hints to who wants a machine to end that does not run."""
+
+
 def check(operation: str, state: State, name: str) -> None:
     """Raise Conflict unless `operation` (a key of ALLOWED) may be done to machine `name` in `state`."""
     if state not in ALLOWED[operation]:
+        hint = _ENDED.get(state) if operation in _ENDS else None
         raise Conflict(
             f"Cannot {_WORDS.get(operation, operation)} {name}: it is {state}.",
-            _HINTS[state].format(name=name),
+            (hint or _HINTS[state]).format(name=name),
             code=f"is-{state}",
         )

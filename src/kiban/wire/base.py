@@ -74,7 +74,7 @@ MediumPath = Annotated[
 ]
 Word = Annotated[str, Field(max_length=64, pattern=LINE)]
 Whole = BeforeValidator(number)  # stands after the bounds, which belong to the integer itself
-Cpus = Annotated[int, Field(ge=1, le=4096, description="Virtual processors.", examples=[2]), Whole]
+Cpus = Annotated[int, Field(ge=1, le=2**31 - 1, description="Virtual processors.", examples=[2]), Whole]
 Memory = Annotated[
     int, Field(ge=1024**2, le=2**50, description="Memory in bytes, whole MiB.", examples=[2147483648]), Whole
 ]

@@ -12,11 +12,12 @@ import difflib
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
+from kiban.adapters.osinfo import newer
 from kiban.adapters.osinfo.profiles import GuestProfile, MediaRule, Resources
 from kiban.errors import HostLacks, NotFound
 
@@ -80,13 +81,22 @@ class Database:
     def profile(self, name: str) -> GuestProfile:
         """The system of that short id (debian11, win2k22) or full id.
 
+        One that is newer than the database is judged by the last of its line; `asked` in its profile is what it is.
+
         Raises:
             NotFound: with the most similar short ids as the hint.
         """
-        found = name if name in self._records else self._ids.get(name.strip().lower())
+        asked = name.strip().lower()
+        found = name if name in self._records else self._ids.get(asked)
+        if found is None and (last := newer.stand_in(asked, self._released)):
+            return replace(self._profile(self._records[self._ids[last]]), asked=asked)
         if found is None:
             raise NotFound(f"No guest system '{name[:40]}' is known.", self._hint(name), code="unknown-guest")
         return self._profile(self._records[found])
+
+    @cached_property
+    def _released(self) -> dict[str, date | None]:
+        return {short: _date(self._records[full].text.get("release-date")) for short, full in self._ids.items()}
 
     def _hint(self, name: str) -> str:
         near = difflib.get_close_matches(name.strip().lower()[:40], self._ids, n=4, cutoff=0.6)

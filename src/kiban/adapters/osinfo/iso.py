@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from kiban.adapters.files import open_regular
@@ -21,7 +22,7 @@ _PLATFORMS = {0: "bios", 0xEF: "efi"}  # PowerPC and Mac have numbers too, but n
 
 @dataclass(frozen=True, slots=True)
 class IsoLabel:
-    """An ISO's labels, without the blanks at their ends; `volume_size` in bytes.
+    """An ISO's labels, without the blanks at their ends; `volume_size` in bytes, `made` the day it says of itself.
 
     `boots_on` has "bios" and "efi" where the boot catalog offers a loader for such firmware; it is empty for a disc
     that cannot be booted.
@@ -33,6 +34,7 @@ class IsoLabel:
     application_id: str
     volume_size: int
     boots_on: frozenset[str]
+    made: date | None = None
 
 
 def read_label(iso: Path) -> IsoLabel:
@@ -58,6 +60,7 @@ def read_label(iso: Path) -> IsoLabel:
         application_id=_text(primary[574:702]),
         volume_size=blocks * block_size,
         boots_on=_platforms(catalog),
+        made=_day(primary[813:821]),
     )
 
 
@@ -75,6 +78,14 @@ def _descriptors(area: bytes) -> list[bytes]:
 def _text(raw: bytes) -> str:
     text = raw.split(b"\0", 1)[0].decode("utf-8", errors="replace").rstrip()
     return "".join(c for c in text if c.isprintable())
+
+
+def _day(digits: bytes) -> date | None:
+    """The day of a volume's creation (ECMA-119 8.4.26.1: year, month and day as digits); None without one."""
+    try:
+        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
+    except ValueError:
+        return None
 
 
 def _platforms(catalog: bytes) -> frozenset[str]:

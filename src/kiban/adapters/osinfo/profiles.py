@@ -26,6 +26,7 @@ class GuestProfile:
         bios, efi: whether it starts on such firmware on x86; None where the database does not say.
         devices: QEMU's names of devices it has drivers for by itself, as far as known.
         status: released, prerelease, snapshot or rolling.
+        asked: the short id of a newer system that the database does not know, for which this one stands in.
     """
 
     id: str
@@ -44,6 +45,7 @@ class GuestProfile:
     minimum: Resources
     recommended: Resources
     devices: frozenset[str]
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
