@@ -34,6 +34,11 @@ class Paths:
         return self.state / "service.db"
 
     @property
+    def autostarted(self) -> Path:
+        """In which boot of the host its machines were started last."""
+        return self.state / "autostarted"
+
+    @property
     def log(self) -> Path:
         """The service's own log."""
         return self.state / "service.log"

@@ -394,6 +394,7 @@ def test_screen_and_keyboard(kiban: Kiban, client: FakeClient, tmp_path: Path) -
     assert "Cannot write" in outcome.err
     kiban("type", "web", "root", "--enter")
     kiban("key", "web", "ctrl-alt-delete", "ret")
+    assert "nothing to type" in kiban("type", "web", "").err
     assert client.calls == [
         ("type_text", ("web", "root\n"), {}),
         ("press", ("web", "ctrl-alt-delete"), {}),

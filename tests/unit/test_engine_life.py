@@ -395,6 +395,27 @@ def test_autostart_goes_on_after_one_that_cannot(there: World, monkeypatch: pyte
     run(go())
 
 
+def test_autostart_is_once_in_a_boot_of_the_host(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    there.put(machines.make(1, nics=(), autostart=True))
+
+    async def state_after_another_service(boot: str) -> str:
+        (there.root / "boot_id").write_text(boot)
+        monkeypatch.setattr(host_module, "BOOT_ID", there.root / "boot_id")
+        host = await Host.open(there.paths)
+        await host.autostart()
+        handle = host.find("m1")
+        found = now(handle)
+        if handle.alive:
+            await life.turn_off(handle)
+        await host.close()
+        return found
+
+    async def go() -> None:
+        assert [await state_after_another_service(boot) for boot in "aab"] == ["running", "off", "running"]
+
+    run(go())
+
+
 def test_a_machine_whose_qemu_says_much_does_not_fill_the_disk(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host_module, "LOG_SECONDS", 0.01)
 

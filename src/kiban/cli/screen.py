@@ -49,8 +49,10 @@ def type_(
       kiban type web root --enter
       kiban type web - < commands.txt
     """
-    typed = sys.stdin.read() if text == "-" else text
-    connect().type_text(name, typed + "\n" if enter else typed)
+    typed = (sys.stdin.read() if text == "-" else text) + ("\n" if enter else "")
+    if not typed:
+        raise BadInput("There is nothing to type.", "Say a text, or --enter for the key alone.")
+    connect().type_text(name, typed)
 
 
 def key(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from kiban.adapters.files import replace_file
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
@@ -24,6 +25,8 @@ from kiban.paths import Paths
 
 IPXE = Path("/usr/lib/ipxe/ipxe.lkrn")
 LEGACY_PXE_ROM = Path(str(files("kiban.adapters.net"))) / "rom" / "legacy_pxe.rom"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Another one each time that the host boots; see random(4)."""
 LOG_SECONDS = 5.0
 """Seconds between looks at the logs of the QEMUs that run."""
 log = logging.getLogger(__name__)
@@ -128,9 +131,15 @@ class Host:
         )
 
     async def autostart(self) -> None:
-        """Start the machines that want it; one that cannot start does not hold up the others."""
+        """Start the machines that want it, once in a boot of the host; one that cannot start holds up no others.
+
+        A service that comes back must not start what somebody has turned off meanwhile.
+        """
         from kiban.engine import life
 
+        boot, mark = BOOT_ID.read_bytes(), self.paths.autostarted
+        if mark.exists() and mark.read_bytes() == boot:
+            return
         for handle in list(self.handles.values()):
             if handle.definition and handle.definition.autostart and handle.state in ("off", "saved"):
                 try:
@@ -138,6 +147,8 @@ class Host:
                 except KibanError as error:
                     log.warning("autostart of %s: %s", handle.name, error)
                     handle.tell("trouble", what="autostart", message=error.message)
+        with contextlib.suppress(KibanError):  # a full disk: the next service starts them again
+            replace_file(mark, boot)
 
     async def close(self) -> None:
         """End the service's life with its machines; they run on."""

@@ -199,7 +199,7 @@ class Keys(Wire):
 class Text(Wire):
     """Text to type as on a US keyboard."""
 
-    text: Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]*$", examples=["root\n"])]
+    text: Annotated[str, Field(min_length=1, max_length=65536, pattern=r"^[^\x00]*$", examples=["root\n"])]
 
 
 KeyFiles = Annotated[tuple[HostPath, ...], Field(max_length=64)]
