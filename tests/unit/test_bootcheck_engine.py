@@ -64,6 +64,7 @@ def act(there: World, work: Work) -> Any:
 
     async def whole() -> Any:
         host = await Host.open(there.paths)
+        host.slowness()  # said once, and not to those who look at warnings here
         handle = next(iter(host.handles.values()))
         try:
             return await work(host, handle)

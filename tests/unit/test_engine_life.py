@@ -16,7 +16,7 @@ import machines
 import pytest
 from engine_world import World, one, run, world
 
-from kiban.adapters.qemu import process
+from kiban.adapters.qemu import probe, process
 from kiban.adapters.store import directory as store
 from kiban.engine import host as host_module
 from kiban.engine import life, saving, supervision, view
@@ -391,6 +391,24 @@ def test_autostart_goes_on_after_one_that_cannot(there: World, monkeypatch: pyte
         await host.autostart()
         assert [host.find(f"m{n}").state for n in (1, 2, 3)] == ["off", "running", "off"]
         assert "at-all.img does not exist" in host.find("m1").reason
+
+    run(go())
+
+
+@pytest.mark.parametrize("name", ["kvm", "tcg"])
+def test_a_host_without_kvm_is_told_of_once(there: World, name: str) -> None:
+    for serial in (1, 2):
+        there.put(machines.make(1, serial=serial, nics=()))
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        host.acceleration = probe.Acceleration(name=name, why="it has none")
+        first, second = host.find("m1"), host.find("m2")
+        for handle in (first, second):
+            await life.start(host, handle)
+        said = [w for handle in (first, second) for w in handle.warnings if "without KVM here" in w]
+        assert said == ([] if name == "kvm" else [w for w in first.warnings if "it has none" in w])
+        assert bool(said) == (name == "tcg")
 
     run(go())
 

@@ -167,7 +167,7 @@ class _Demo:
         self._show.table(("", "generation 1", "generation 2"), [*table.rows(first.hardware, second.hardware), *times])
         self._show.say(
             f"Generation 2 was up in {second.to_up / first.to_up:.2f} of generation 1's time: one first start each, "
-            f"with {second.accelerator} and {machines.CPUS} processors."
+            f"with {second.accelerator} and {machines.CPUS} {'processor' if machines.CPUS == 1 else 'processors'}."
         )
         if self._load > (os.cpu_count() or 1) / 2:
             self._show.say(f"The host was busy before (load {self._load:.1f}), so these times say little.", "yellow")

@@ -39,6 +39,7 @@ class Host:
         self.paths = paths
         self.events = Bus()
         self.acceleration = probe.acceleration()
+        self._said_slow = False
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
@@ -129,6 +130,13 @@ class Host:
             legacy_pxe_rom=str(LEGACY_PXE_ROM) if IPXE.exists() else "",
             ipxe=str(IPXE),
         )
+
+    def slowness(self) -> list[str]:
+        """That machines run without KVM here, and why; once in the life of the service, for the first that starts."""
+        if self._said_slow or self.acceleration.name == "kvm":
+            return []
+        self._said_slow = True
+        return [f"Machines run without KVM here, several times slower: {self.acceleration.why}."]
 
     async def autostart(self) -> None:
         """Start the machines that want it, once in a boot of the host; one that cannot start holds up no others.

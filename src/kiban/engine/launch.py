@@ -74,6 +74,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             await supervision.clear(handle)
             raise
     handle.accelerator = host.acceleration.name
+    handle.warnings += host.slowness()
 
 
 def _runtime(handle: Handle, sockets: dict[str, socket.socket], *, tpm_socket: str, incoming: bool) -> cmdline.Runtime:
