@@ -38,16 +38,16 @@ def open_regular(path: Path) -> Iterator[int]:
         # O_NONBLOCK: a pipe without a writer would block the open itself
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"There is no file {path}.", "check the path", code="no-file") from None
+        raise NotFound(f"There is no file {path}.", "Check the path", code="no-file") from None
     except PermissionError:
-        raise NotAllowed(f"{path} may not be read.", f"see who owns it: ls -l {path}", code="unreadable-file") from None
+        raise NotAllowed(f"{path} may not be read.", f"See who owns it: ls -l {path}", code="unreadable-file") from None
     except (OSError, ValueError) as error:
-        raise BadInput(f"{path} cannot be opened: {error}.", "name a regular file", code="not-a-file") from error
+        raise BadInput(f"{path} cannot be opened: {error}.", "Name a regular file", code="not-a-file") from error
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
             kind = next((name for test, name in _KINDS if test(mode)), "something else")
-            raise BadInput(f"{path} is not a file but {kind}.", "name a regular file", code="not-a-file")
+            raise BadInput(f"{path} is not a file but {kind}.", "Name a regular file", code="not-a-file")
         yield descriptor
     finally:
         os.close(descriptor)

@@ -21,7 +21,7 @@ LARGEST = 1 << 60  # 1 EiB: beyond any disk or memory of any format here, far be
 
 _UNITS = {"": 1, "K": KiB, "M": MiB, "G": GiB, "T": TiB, "P": 1 << 50}
 _SIZE = re.compile(r"(?P<number>[0-9]{1,20}(?:\.[0-9]{1,9})?)\s*(?:(?P<unit>[KMGTP])(?:i?B)?|B)", re.IGNORECASE)
-_HINT = "write a number and a unit: 512M, 2G, 1.5T, 20GiB"
+_HINT = "Write a number and a unit: 512M, 2G, 1.5T, 20GiB"
 
 
 def parse_size(text: str) -> int:

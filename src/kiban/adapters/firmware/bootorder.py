@@ -62,7 +62,7 @@ class BootDevice:
         base = loadoption.pci(*self.port)
         if self.kind == "nic":
             if not _MAC.fullmatch(self.mac):
-                raise BadInput(f"{self.mac!r} is not a MAC address.", "write six pairs of hex digits with colons")
+                raise BadInput(f"{self.mac!r} is not a MAC address.", "Write six pairs of hex digits with colons")
             return base + loadoption.mac(self.mac)
         if self.bus == "nvme":
             return loadoption.on_root(*self.port) + loadoption.nvme()
@@ -71,7 +71,7 @@ class BootDevice:
         if not (0 <= self.target <= MAX_TARGET and 0 <= self.lun <= MAX_LUN):
             raise BadInput(
                 f"The firmware cannot boot from SCSI target {self.target}, unit {self.lun}.",
-                f"put {self.id} on a target up to {MAX_TARGET} and a unit up to {MAX_LUN}",
+                f"Put {self.id} on a target up to {MAX_TARGET} and a unit up to {MAX_LUN}",
             )
         return base + loadoption.scsi(self.target, self.lun)
 
@@ -184,7 +184,7 @@ def _options(device: BootDevice, pxe_protocol: Protocol) -> Iterator[LoadOption]
     preferred = sorted(protocols, key=lambda name: name != pxe_protocol)
     if device.http_uri:
         if len(device.http_uri) > _MAX_URI or not device.http_uri.isascii():
-            raise BadInput("The HTTP boot address is not a URI.", "write http:// or https://, a host and a path")
+            raise BadInput("The HTTP boot address is not a URI.", "Write http:// or https://, a host and a path")
         # over IPv4 whatever PXE prefers: the host that serves it is 10.0.2.2 to the guest
         yield LoadOption(f"HTTP {device.id}", path + protocols["ipv4"] + loadoption.uri(device.http_uri))
     for name in preferred:

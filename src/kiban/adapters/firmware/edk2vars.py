@@ -117,7 +117,7 @@ class VariableStore:
         if len(log) > self._space:
             raise BadInput(
                 f"The UEFI variables need {len(log)} bytes and the store has room for {self._space}.",
-                "remove boot entries, or make the store anew from its template",
+                "Remove boot entries, or make the store anew from its template",
             )
         return self._before + log.ljust(self._space, b"\xff") + self._after
 
@@ -158,7 +158,7 @@ def _bounds(blob: bytes, total: int, where: str) -> tuple[int, int]:
     except struct.error as error:
         raise Damaged(f"{where} is too short to be a UEFI variable store.") from error
     if signature != b"_FVH" or UUID(bytes_le=guid) != _NVDATA_VOLUME:
-        raise Damaged(f"{where} is not a UEFI variable store.", "name a raw OVMF_VARS file")
+        raise Damaged(f"{where} is not a UEFI variable store.", "Name a raw OVMF_VARS file")
     if UUID(bytes_le=store_guid) != _AUTHENTICATED_STORE or (layout, state) != (0x5A, 0xFE):
         raise Damaged(f"The UEFI variable store {where} is not formatted with authenticated variables.")
     if length > total or size < _STORE.size or header + size > length:

@@ -49,7 +49,7 @@ def read_folder(folder: Path) -> Keys:
         what = f"{len(found['PK'])} platform keys" if found["PK"] else "no platform key"
         raise BadInput(
             f"{folder} holds {what}, and a machine has exactly one.",
-            f"put it there as {folder / 'PK.crt'}; without one Secure Boot cannot be on",
+            f"Put it there as {folder / 'PK.crt'}; without one Secure Boot cannot be on",
             code="no-platform-key",
         )
     return keys.make({database: tuple(entries) for database, entries in found.items()})
@@ -61,7 +61,7 @@ def read_files(paths: Iterable[Path], database: Database) -> tuple[Entry, ...]:
     for path in paths:
         found += siglist.missing(read_file(path, database), found)
     if database == "PK" and len(found) > 1:
-        raise BadInput(f"These are {len(found)} platform keys, and a machine has one.", "name one certificate")
+        raise BadInput(f"These are {len(found)} platform keys, and a machine has one.", "Name one certificate")
     return tuple(found)
 
 
@@ -71,7 +71,7 @@ def read_file(path: Path, database: Database) -> list[Entry]:
     if extension not in EXTENSIONS:
         raise BadInput(
             f"{path} does not say by its name what it is.",
-            f"name it with one of {', '.join(EXTENSIONS)}",
+            f"Name it with one of {', '.join(EXTENSIONS)}",
             code="key-file",
         )
     content = _read(path)
@@ -93,16 +93,16 @@ def _named(folder: Path) -> list[tuple[Path, Database]]:
         with os.scandir(folder) as entries:
             names = [entry.name for entry, _ in zip(entries, range(_MAX_FOLDER + 1), strict=False)]
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"There is no folder {folder}.", "check the path", code="no-file") from None
+        raise NotFound(f"There is no folder {folder}.", "Check the path", code="no-file") from None
     except PermissionError:
-        raise NotAllowed(f"{folder} may not be read.", f"see who owns it: ls -ld {folder}") from None
+        raise NotAllowed(f"{folder} may not be read.", f"See who owns it: ls -ld {folder}") from None
     except (OSError, ValueError) as error:
-        raise BadInput(f"{folder} cannot be opened: {error}.", "name a folder") from error
+        raise BadInput(f"{folder} cannot be opened: {error}.", "Name a folder") from error
     matches = [(folder / name, match[1].lower()) for name in sorted(names) if (match := _NAME.fullmatch(name))]
     if len(names) > _MAX_FOLDER or len(matches) > _MAX_FILES:
         raise BadInput(
             f"{folder} holds more than {_MAX_FOLDER} files, or more than {_MAX_FILES} keys.",
-            "put just the machine's keys into a folder of their own",
+            "Put just the machine's keys into a folder of their own",
         )
     return [(path, _NAMES[database]) for path, database in matches]
 
@@ -113,7 +113,7 @@ def _read(path: Path) -> bytes:
         while len(content) <= _MAX_FILE and (more := os.read(descriptor, _MAX_FILE + 1 - len(content))):
             content += more
     if len(content) > _MAX_FILE:
-        raise BadInput(f"{path} is larger than {_MAX_FILE >> 10} KiB, which no key is.", "is it the file you mean?")
+        raise BadInput(f"{path} is larger than {_MAX_FILE >> 10} KiB, which no key is.", "Is it the file you mean?")
     return content
 
 
@@ -123,7 +123,7 @@ def _certificates(path: Path, content: bytes) -> list[bytes]:
     if not found:
         raise BadInput(
             f"{path} holds no certificate that can be read, in PEM or DER.",
-            f"look at it: openssl x509 -text -noout -in {path}",
+            f"Look at it: openssl x509 -text -noout -in {path}",
             code="key-file",
         )
     return found
@@ -134,7 +134,7 @@ def _list(path: Path, content: bytes) -> list[Entry]:
         return siglist.parse(content)
     except Damaged as error:
         raise BadInput(
-            f"{path} is not a list of signatures: {error.message}", "make it with cert-to-efi-sig-list", code="key-file"
+            f"{path} is not a list of signatures: {error.message}", "Make it with cert-to-efi-sig-list", code="key-file"
         ) from None
 
 
@@ -146,7 +146,7 @@ def _payload(path: Path, content: bytes) -> bytes:
     end = _AUTH_TIME + length
     if (revision, kind) != _AUTH_KIND[:2] or guid != _AUTH_KIND[2].bytes_le or not _AUTH.size <= end <= len(content):
         raise BadInput(
-            f"{path} is not a signed update of a database.", "make it with sign-efi-sig-list", code="key-file"
+            f"{path} is not a signed update of a database.", "Make it with sign-efi-sig-list", code="key-file"
         )
     return content[end:]
 

@@ -106,4 +106,4 @@ def _read(path: Path) -> dict[str, Any] | None:
 
 
 def _damaged(path: Path) -> Damaged:
-    return Damaged(f"{path} cannot be understood.", "restore it from a backup, or give the keys anew with --keys")
+    return Damaged(f"{path} cannot be understood.", "Restore it from a backup, or give the keys anew with --keys")

@@ -105,5 +105,5 @@ def _check_size(database: Database, data: bytes) -> None:
     if size > MAX_VARIABLE:
         raise BadInput(
             f"{database} would have {size} bytes, and the firmware reads no variable of more than {MAX_VARIABLE}.",
-            "revoke a certificate instead of the hash of each image that it signed",
+            "Revoke a certificate instead of the hash of each image that it signed",
         )

@@ -55,7 +55,7 @@ def check_name(name: str) -> None:
     """BadInput unless there is a template of this name, `custom` included."""
     known = (*templates(), CUSTOM)
     if name not in known:
-        raise BadInput(f"There is no Secure Boot template {name!r}.", f"choose one of {', '.join(sorted(known))}")
+        raise BadInput(f"There is no Secure Boot template {name!r}.", f"Choose one of {', '.join(sorted(known))}")
 
 
 @cache
@@ -65,7 +65,7 @@ def keys_of(name: str) -> Keys:
     if name == CUSTOM:
         raise BadInput(
             "The template custom has no keys of its own.",
-            "say which, --template custom --keys DIR, or take another template",
+            "Say which, --template custom --keys DIR, or take another template",
             code="no-keys",
         )
     chosen = templates()[name]

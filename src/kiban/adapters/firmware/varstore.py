@@ -62,7 +62,7 @@ def check(wanted: Keys, *, secure_boot: bool) -> None:
     if secure_boot and not wanted.pk:
         raise BadInput(
             "Without a platform key (PK) the firmware stays in setup mode, and Secure Boot cannot be on.",
-            "give a PK, take a template that has one, or switch Secure Boot off",
+            "Give a PK, take a template that has one, or switch Secure Boot off",
             code="no-platform-key",
         )
 

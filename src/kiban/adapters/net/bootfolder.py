@@ -33,7 +33,7 @@ def check_folder(folder: Path) -> Path:
     except (OSError, RuntimeError, ValueError):  # a loop of links, a name too long, a NUL
         raise BadInput(f"The network boot folder {str(folder)!r} is not a usable path.") from None
     if not is_folder:
-        raise BadInput(f"{folder} is not a folder.", "name the folder, and the file with file=NAME")
+        raise BadInput(f"{folder} is not a folder.", "Name the folder, and the file with file=NAME")
     if not os.access(real, os.R_OK | os.X_OK):
         raise _unreadable(folder)
     return real
@@ -59,7 +59,7 @@ def check_file(folder: Path, name: str) -> Path:
     except (OSError, RuntimeError):
         raise BadInput(f"{name} in {folder} is not a usable path.") from None
     if not real.is_relative_to(folder):
-        raise BadInput(f"{name} leads out of the network boot folder {folder}.", "copy the file into the folder")
+        raise BadInput(f"{name} leads out of the network boot folder {folder}.", "Copy the file into the folder")
     if not stat.S_ISREG(mode):
         raise BadInput(f"{name} in {folder} is not a regular file.")
     if not os.access(real, os.R_OK):
@@ -70,14 +70,14 @@ def check_file(folder: Path, name: str) -> Path:
 def _check_name(name: str) -> None:
     if not name or len(name) > _LONGEST_NAME or not name.isascii() or not name.isprintable():
         raise BadInput(
-            f"{name[:200]!r} cannot be a boot file's name.", f"use 1 to {_LONGEST_NAME} printable ASCII characters"
+            f"{name[:200]!r} cannot be a boot file's name.", f"Use 1 to {_LONGEST_NAME} printable ASCII characters"
         )
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise BadInput(
-            f"The boot file {name} has to lie inside the network boot folder.", "give its name in the folder"
+            f"The boot file {name} has to lie inside the network boot folder.", "Give its name in the folder"
         )
 
 
 def _unreadable(folder: Path) -> NotAllowed:
-    return NotAllowed(f"The network boot folder {folder} cannot be read.", f"check its mode: ls -ld {folder}")
+    return NotAllowed(f"The network boot folder {folder} cannot be read.", f"Check its mode: ls -ld {folder}")

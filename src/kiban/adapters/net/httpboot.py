@@ -118,9 +118,9 @@ def _listen(port: int) -> socket.socket:
         listener.listen(_MOST_CONNECTIONS)  # here, so that a guest that connects before the task runs is not refused
     except PermissionError:
         listener.close()
-        raise NotAllowed(f"Port {port} on 127.0.0.1 is only for root.", "choose a port above 1023") from None
+        raise NotAllowed(f"Port {port} on 127.0.0.1 is only for root.", "Choose a port above 1023") from None
     except OSError:
         listener.close()
-        raise Conflict(f"Port {port} on 127.0.0.1 is taken by another program.", "choose another port") from None
+        raise Conflict(f"Port {port} on 127.0.0.1 is taken by another program.", "Choose another port") from None
     listener.setblocking(False)
     return listener

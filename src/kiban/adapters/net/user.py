@@ -52,15 +52,15 @@ def parse_forward(text: str) -> PortForward:
     """
     match = _FORWARD.fullmatch(text)
     if match is None:
-        raise BadInput(f"{text[:100]!r} is not a port forward.", f"write {_FORM}")
+        raise BadInput(f"{text[:100]!r} is not a port forward.", f"Write {_FORM}")
     address = match["address"] or "127.0.0.1"
     try:
         ipaddress.IPv4Address(address)
     except ValueError:
-        raise BadInput(f"{address[:100]} is not an IPv4 address of this host.", f"write {_FORM}") from None
+        raise BadInput(f"{address[:100]} is not an IPv4 address of this host.", f"Write {_FORM}") from None
     ports = int(match["host"]), int(match["guest"])
     if not all(1 <= port <= 65535 for port in ports):
-        raise BadInput(f"A port in {text} is not between 1 and 65535.", f"write {_FORM}")
+        raise BadInput(f"A port in {text} is not between 1 and 65535.", f"Write {_FORM}")
     return PortForward(*ports, "udp" if match["protocol"] == "udp" else "tcp", address)
 
 
@@ -84,7 +84,7 @@ def check_port_free(forward: PortForward) -> None:
             if forward.protocol == "tcp":
                 probe.listen(1)
         except PermissionError:
-            raise NotAllowed(f"The {where} is only for root.", "forward a port above 1023") from None
+            raise NotAllowed(f"The {where} is only for root.", "Forward a port above 1023") from None
         except OSError as error:
             raise _explain(error, where) from None
 
@@ -114,13 +114,13 @@ def netdev(
     made: dict[str, Any] = {"type": "user", "restrict": restrict}
     if hostname:
         if not _HOSTNAME.fullmatch(hostname):
-            raise BadInput(f"{hostname[:100]!r} is not a host name.", "use up to 63 letters, digits and inner hyphens")
+            raise BadInput(f"{hostname[:100]!r} is not a host name.", "Use up to 63 letters, digits and inner hyphens")
         made["hostname"] = hostname
     if forwards:
         _check_distinct(forwards)
         made["hostfwd"] = [{"str": forward.rule} for forward in forwards]
     if bootfile and tftp is None:
-        raise BadInput(f"The boot file {bootfile} has no folder.", "write --pxe DIR,file=NAME")
+        raise BadInput(f"The boot file {bootfile} has no folder.", "Write --pxe DIR,file=NAME")
     if tftp is not None:
         made["tftp"] = str(check_folder(tftp))
         if bootfile:
@@ -162,5 +162,5 @@ def _check_distinct(forwards: Sequence[PortForward]) -> None:
 
 def _explain(error: OSError, where: str) -> BadInput | Conflict:
     if error.errno == errno.EADDRNOTAVAIL:
-        return BadInput(f"There is no {where}: the address is not one of this host's.", "use 127.0.0.1")
-    return Conflict(f"The {where} is taken.", "forward another host port, or stop what listens there: ss -tulpn")
+        return BadInput(f"There is no {where}: the address is not one of this host's.", "Use 127.0.0.1")
+    return Conflict(f"The {where} is taken.", "Forward another host port, or stop what listens there: ss -tulpn")

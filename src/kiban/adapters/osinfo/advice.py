@@ -64,30 +64,30 @@ def suits(profile: GuestProfile | None, generation: int, medium: Recognised | No
     architectures = architectures or (set(profile.architectures) if profile else set())
     if architectures and not architectures & _X86:
         return Verdict(
-            False, f"{name} is for {' and '.join(sorted(architectures))}, not for x86.", "take its x86_64 edition"
+            False, f"{name} is for {' and '.join(sorted(architectures))}, not for x86.", "Take its x86_64 edition"
         )
     if generation == 1:
         return _suits_bios(profile, medium, name)
     if architectures and "x86_64" not in architectures:
         return Verdict(
-            False, f"{name} is 32-bit, and generation 2 is 64-bit.", "use --generation 1, or its 64-bit edition"
+            False, f"{name} is 32-bit, and generation 2 is 64-bit.", "Use --generation 1, or its 64-bit edition"
         )
     if profile and _without_uefi(profile):
         return Verdict(
-            False, f"{name} does not start on UEFI, which generation 2 has instead of a BIOS.", "use --generation 1"
+            False, f"{name} does not start on UEFI, which generation 2 has instead of a BIOS.", "Use --generation 1"
         )
     if medium and medium.label.boots_on == {"bios"}:
-        return Verdict(True, "The medium offers nothing to UEFI: it boots on generation 1 only.", "use --generation 1")
+        return Verdict(True, "The medium offers nothing to UEFI: it boots on generation 1 only.", "Use --generation 1")
     return Verdict(True)
 
 
 def _suits_bios(profile: GuestProfile | None, medium: Recognised | None, name: str) -> Verdict:
     if medium and medium.label.boots_on == {"efi"}:
         return Verdict(
-            True, "The medium offers nothing to a BIOS: it boots on generation 2 only.", "use --generation 2"
+            True, "The medium offers nothing to a BIOS: it boots on generation 2 only.", "Use --generation 2"
         )
     if profile and profile.bios is False:
-        return Verdict(True, f"{name} is made for UEFI and may refuse to install.", "use --generation 2")
+        return Verdict(True, f"{name} is made for UEFI and may refuse to install.", "Use --generation 2")
     return Verdict(True)
 
 

@@ -101,8 +101,8 @@ class Database:
     def _hint(self, name: str) -> str:
         near = difflib.get_close_matches(name.strip().lower()[:40], self._ids, n=4, cutoff=0.6)
         if near:
-            return f"did you mean {', '.join(near)}?"
-        return "leave it out, or take the system most like it: ids are those of osinfo-query os"
+            return f"Did you mean {', '.join(near)}?"
+        return "Leave it out, or take the system most like it: ids are those of osinfo-query os"
 
     def _profile(self, record: _Record) -> GuestProfile:
         line = list(self._ancestors(record))

@@ -49,7 +49,7 @@ def read_label(iso: Path) -> IsoLabel:
         descriptors = _descriptors(area)
         primary = next((d for d in descriptors if d[0] == 1), None)
         if primary is None:
-            raise BadInput(f"{iso} has no ISO 9660 volume.", "give the ISO of an installer", code="not-an-iso")
+            raise BadInput(f"{iso} has no ISO 9660 volume.", "Give the ISO of an installer", code="not-an-iso")
         boot = next((d for d in descriptors if d[0] == 0 and d[7:30] == b"EL TORITO SPECIFICATION"), None)
         catalog = os.pread(descriptor, _SECTOR, struct.unpack_from("<I", boot, 71)[0] * _SECTOR) if boot else b""
     blocks, block_size = struct.unpack_from("<I", primary, 80)[0], struct.unpack_from("<H", primary, 128)[0]

@@ -80,7 +80,7 @@ class Fat:
             raise Damaged(
                 f"Its FAT{16 if small else 32} file system has {self._clusters} clusters, with which firmware does not "
                 "mount it.",
-                "make the file system anew and let the tool choose the FAT's width",
+                "Make the file system anew and let the tool choose the FAT's width",
             )
         return 32
 

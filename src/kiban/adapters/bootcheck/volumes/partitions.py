@@ -62,7 +62,7 @@ def read(medium: Source, sector: int = 512) -> list[Partition]:
         if not found and is_protective(medium, sector):
             raise Damaged(
                 "Its protective MBR promises a GPT partition table, but both copies of that are damaged or missing.",
-                "look at the disk with a partitioning tool, for instance sfdisk --verify",
+                "Look at the disk with a partitioning tool, for instance sfdisk --verify",
             )
     return found
 
