@@ -148,6 +148,12 @@ class Fake:
         whole = os.read(self.named[uri.removeprefix("fd:")], 4096) == MEMORY
         self.migration, self.status = ("completed", "paused") if whole else ("failed", "inmigrate")
 
+    def do_query_jobs(self) -> list[Any]:
+        return []
+
+    def do_block_stream(self, **_: Any) -> None:
+        pass
+
     def do_query_named_block_nodes(self, **_: Any) -> list[Any]:
         return []
 

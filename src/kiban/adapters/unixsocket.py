@@ -50,6 +50,13 @@ def listen(path: Path, uid: int, gid: int) -> socket.socket:
     return server
 
 
+def answers(path: Path) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        return probe.connect_ex(str(path)) == 0
+
+
 def _clear(path: Path) -> None:
     """Remove a socket that nobody listens on any more; Conflict for anything else, which is not ours to remove."""
     try:

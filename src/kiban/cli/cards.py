@@ -26,7 +26,7 @@ def machine_card(machine: Any) -> dict[str, list[str]]:
         "guest": _some(machine.guest),
         "firmware": [_firmware(machine)],
         "TPM": ["2.0"] if machine.tpm else [],
-        "disks": [f"{d.id}  {_place(d)}  {d.format}  {d.path}" for d in machine.disks],
+        "disks": [f"{d.id}  {_place(d)}  {d.format}  {d.path}{_rest(d)}" for d in machine.disks],
         "DVD drives": [f"{d.id}  {_place(d)}  {d.medium or 'empty'}" for d in machine.dvds],
         "floppy": [] if machine.floppy is None else [machine.floppy or "empty"],
         "network": [line for nic in machine.nics for line in _nic(nic)],
@@ -86,6 +86,10 @@ def _firmware(machine: Any) -> str:
         return str(machine.firmware)
     secure = f"Secure Boot on, template {machine.template}" if machine.secure_boot else "Secure Boot off"
     return f"{machine.firmware}, {secure}"
+
+
+def _rest(disk: Any) -> str:
+    return f"  (being copied from {disk.rest})" if getattr(disk, "rest", "") else ""
 
 
 def _place(drive: Any) -> str:

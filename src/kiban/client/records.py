@@ -38,13 +38,14 @@ class Record(Fields):
 
 
 class Disk(Record):
-    """A hard disk. `slot` is 0-3 on IDE, controller * 64 + unit on SCSI."""
+    """A hard disk. `slot` is 0-3 on IDE, controller * 64 + unit on SCSI; `rest` is what it is still copied from."""
 
     id: str
     path: str
     format: str
     bus: str
     slot: int
+    rest: str
 
 
 class Dvd(Record):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import Monitor
-from kiban.engine import bootwatch, netboot, saving, strays, supervision, tpm
+from kiban.engine import bootwatch, lazily, netboot, saving, strays, supervision, tpm
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.errors import Conflict, KibanError
 
@@ -122,6 +122,7 @@ async def _take_on(handle: Handle, ended: process.Ended, monitor: Monitor) -> No
     await _settle(handle)
     if handle.alive and handle.definition:
         await netboot.serve(handle)
+        lazily.begin(handle, process.account())
         bootwatch.begin(handle, fresh=False)
     if handle.monitor is not None:
         handle.accelerator = await handle.monitor.accelerator()

@@ -181,8 +181,8 @@ def begin(handle: Handle) -> asyncio.Task[None] | None:
     What would be refused becomes one of the machine's warnings and an event. It starts all the same: the guest may have
     other plans, and the firmware has the last word.
     """
-    if handle.machine.uefi is None:
-        return None
+    if handle.machine.uefi is None or any(disk.rest for disk in handle.machine.disks):
+        return None  # what has not been copied yet cannot be looked at
     task = asyncio.create_task(_warn(handle, handle.warnings), name=f"check of {handle.name}'s boot media")
     _checks.add(task)
     task.add_done_callback(_checks.discard)

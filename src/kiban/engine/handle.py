@@ -16,6 +16,7 @@ from kiban.adapters.qemu.monitor import Monitor
 from kiban.adapters.qemu.process import Ended
 from kiban.adapters.store import directory as store
 from kiban.engine.events import Bus
+from kiban.engine.jobs import Jobs
 from kiban.errors import Conflict, Damaged
 from kiban.model.machine import Machine
 from kiban.model.outcome import Boot
@@ -46,6 +47,7 @@ class Handle:
         self.supervision: asyncio.Task[None] | None = None
         self.adoption: asyncio.Task[None] | None = None  # of a QEMU that somebody else started
         self.closers: list[Any] = []  # servers that live as long as this QEMU, each with an async close()
+        self.jobs: Jobs | None = None  # where long work is told that begins by itself
         self._deleted: dict[str, asyncio.Event] = {}
         self.last_shutdown = ""  # the reason in QEMU's last SHUTDOWN event
         self.boot = Boot()

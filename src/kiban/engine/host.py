@@ -70,6 +70,7 @@ class Host:
     def load(self, directory: Path) -> Handle:
         """Take a machine's directory in."""
         handle = Handle(directory, self.events, self.paths)
+        handle.jobs = self.jobs
         self.handles[handle.id] = handle
         return handle
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, netdev, nvram, ports, profiles, strays
+from kiban.engine import creating, lazily, netdev, nvram, ports, profiles, strays
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
@@ -91,6 +91,8 @@ async def remove_device(handle: Handle, device_id: str) -> str:
         handle.check("edit")
         before = handle.machine
         machine = contract.remove_device(before, device_id)
+        if handle.alive and device_id in [disk.id for disk, _ in lazily.waiting(before)]:
+            lazily.check_copied(handle, f"parted from its {device_id}")
         there: list[Device] = [*before.disks, *before.dvds, *before.nics]
         _check_hot(handle, machine, next(d for d in there if d.id == device_id), "removed")
         if handle.alive:

@@ -18,7 +18,7 @@ from kiban.adapters.disk import taking
 from kiban.adapters.disk.copying import Done
 from kiban.adapters.firmware import templates
 from kiban.adapters.foreign import checkpoints, finding, names, reading
-from kiban.engine import creating, profiles
+from kiban.engine import creating, lazily, profiles
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -26,7 +26,7 @@ from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model import takeover_plan
 from kiban.model.foreign import Extent, ForeignDisk, ForeignMachine, ImageKind
-from kiban.model.machine import Machine
+from kiban.model.machine import Machine, Rest
 from kiban.model.takeover import DiskFacts, ImportRequest, Plan, PlannedDisk
 
 CHAINS: tuple[ImageKind, ...] = ("vhdx", "vhd")
@@ -118,7 +118,7 @@ def _facts(disk: ForeignDisk, folders: tuple[Path, ...]) -> DiskFacts:
     if not _is_whole(file):
         raise BadInput(f"In {file.path} there is a {disk.image} disk.", f"Unpack it: tar -xf {file.path}")
     chain = runner.describe(Path(file.path), disk.image, folders)
-    return DiskFacts(size=chain.size, files=tuple(str(link.path) for link in chain.links))
+    return DiskFacts(size=chain.size, files=tuple(str(link.path) for link in chain.links), id=chain.links[0].id)
 
 
 def _is_whole(file: Extent) -> bool:
@@ -150,6 +150,7 @@ class _Taker:
     async def make_disks(self, staged: Path, machine: Machine, progress: Progress) -> Machine:
         """Copy them one after the other; progress goes by their sizes."""
         total, done = sum(disk.facts.size for disk in self._plan.disks) or 1, 0
+        rests: dict[str, Rest] = {}
         for disk, here in zip(self._plan.disks, machine.disks, strict=True):
             text, before, share = f"copying {here.id}", done / total, disk.facts.size / total
 
@@ -157,9 +158,25 @@ class _Taker:
                 progress((before + part * share) * _COPYING, text)
 
             tell(0.0)
-            await self._take(disk, staged / here.path, tell)
+            if disk.lazy:
+                rests[here.id] = await self._put_off(disk, staged / here.path)
+            else:
+                await self._take(disk, staged / here.path, tell)
             done += disk.facts.size
-        return machine
+        return replace(machine, disks=tuple(replace(disk, rest=rests.get(disk.id)) for disk in machine.disks))
+
+    async def _put_off(self, disk: PlannedDisk, target: Path) -> Rest:
+        """Make the disk that grows while the machine runs, and say where the rest of it is."""
+        path, kind = Path(disk.facts.files[0]), disk.source.image
+        assert kind in ("vhdx", "vhd")  # noqa: S101  # a plan says so of no other
+        await taking.create_over(target, disk.facts.size)
+        return Rest(
+            path=str(path),
+            format=kind,
+            folders=tuple(str(folder) for folder in self._folders),
+            size=disk.facts.size,
+            mark=lazily.mark(path, disk.facts.id),
+        )
 
     async def _take(self, disk: PlannedDisk, target: Path, tell: Done) -> None:
         file, kind = disk.source.file, disk.source.image

@@ -12,13 +12,14 @@ import contextlib
 import os
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 
 from kiban.adapters import unixsocket
 from kiban.adapters.qemu import cmdline, process
-from kiban.engine import netboot, netdev, supervision, tpm
+from kiban.engine import lazily, netboot, netdev, supervision, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, HostLacks
@@ -58,13 +59,17 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             tpm_socket: Path | str = ""
             if machine.tpm:
                 tpm_socket, swtpm = tpm.start(handle, owner)
+            sources = await lazily.serve(handle, owner)
+            machine = handle.machine  # which may say by now that a disk is whole
             runtime = _runtime(handle, sockets, tpm_socket=str(tpm_socket), incoming=incoming)
+            runtime = replace(runtime, sources=sources)
             offered = host.qemu_host()
             line = cmdline.build(machine, generation(machine.generation), offered, runtime)
             inherit = [lock, *(s.fileno() for s in sockets.values())]
             child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
             await supervision.take_on(handle, child)
             await netboot.serve(handle)
+            lazily.begin(handle, owner)
             if not offered.legacy_pxe_rom and any(nic.kind == "legacy" for nic in machine.nics):
                 handle.warnings.append("It cannot boot from the network: iPXE is not installed (apt install ipxe).")
         except BaseException:

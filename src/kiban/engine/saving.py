@@ -28,7 +28,7 @@ import psutil
 
 from kiban.adapters.files import sync_directory
 from kiban.adapters.qemu import devices, process
-from kiban.engine import supervision
+from kiban.engine import lazily, supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread, whole
@@ -42,6 +42,7 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
     """Write the memory to disk and end QEMU; on any failure the machine goes on as it was."""
     async with handle.lock:
         handle.check("save")
+        lazily.check_copied(handle, "saved")
         was = handle.state
         _check_space(handle)
         await check_movable(handle)

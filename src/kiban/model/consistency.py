@@ -51,6 +51,7 @@ def _texts(machine: Machine) -> Iterator[str]:
     boots = [nic.boot for nic in machine.nics if nic.boot]
     paths = [
         *(disk.path for disk in machine.disks),
+        *(path for disk in machine.disks if disk.rest for path in (disk.rest.path, disk.rest.mark, *disk.rest.folders)),
         *(dvd.medium for dvd in machine.dvds),
         *(com.path for com in machine.coms),
         *(text for boot in boots for text in (boot.folder, boot.file)),
@@ -94,6 +95,9 @@ def _drives(machine: Machine, gen: Generation) -> Iterator[str]:
             yield f"{disk.id} is Kiban's own, but not in the machine's directory"
         if not disk.owned and not place.is_absolute():
             yield f"{disk.id} is somebody else's, but its path is not absolute"
+        # what is not copied yet is copied into a qcow2 of Kiban's own
+        if disk.rest and (not disk.owned or disk.format != "qcow2" or not PurePosixPath(disk.rest.path).is_absolute()):
+            yield f"{disk.id} is said to be copied from somewhere, and cannot be"
 
 
 def _adapters(machine: Machine, gen: Generation) -> Iterator[str]:

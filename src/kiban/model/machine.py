@@ -46,6 +46,17 @@ class Uefi:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Where a disk's content is that has not been copied into its image yet: a chain of Hyper-V's disks."""
+
+    path: str  # absolute, of the chain's first file
+    format: Literal["vhdx", "vhd"]
+    folders: tuple[str, ...]  # where its parents may lie
+    size: int  # of the disk, in bytes
+    mark: str  # of the first file; another one means that it was changed
+
+
+@dataclass(frozen=True, kw_only=True)
 class Disk:
     """A hard disk: an image file on a slot of a controller."""
 
@@ -55,6 +66,7 @@ class Disk:
     bus: Bus
     slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: 64 on each controller; NVMe: a controller for each
     owned: bool  # made by Kiban for this machine, and removed with it
+    rest: Rest | None = None  # until it has been copied
 
 
 @dataclass(frozen=True, kw_only=True)

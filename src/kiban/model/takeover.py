@@ -32,10 +32,12 @@ class ImportRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class DiskFacts:
-    """What was found out about a disk's files: its size in bytes, and the files of its chain, the disk's own first."""
+    """What was found out about a disk's files: its size in bytes, the files of its chain, the disk's own
+    first, and the id of that, where its format has one."""
 
     size: int
     files: tuple[str, ...]
+    id: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,11 @@ from pydantic import BeforeValidator, Field
 from kiban.wire.base import Sent
 
 
+def _path(rest: object) -> object:
+    """The engine knows more of it; callers see where it is."""
+    return getattr(rest, "path", rest) or ""
+
+
 class Disk(Sent):
     """A hard disk."""
 
@@ -19,6 +24,8 @@ class Disk(Sent):
     bus: str
     slot: int
     """On IDE 0-3; on SCSI controller * 64 + unit; on NVMe 0-7."""
+    rest: Annotated[str, BeforeValidator(_path)] = ""
+    """Path of the disk of which not everything has been copied yet; empty when it is whole."""
 
 
 class Dvd(Sent):

@@ -103,6 +103,12 @@ async def create_over(target: Path, size: int) -> None:
         await asyncio.to_thread(finish, part, target)
 
 
+def is_whole(image: Path) -> bool:
+    """Whether a qcow2 that was made by `create_over` does not need its source any more. It blocks."""
+    with open_regular(image) as descriptor:
+        return not read_facts(descriptor, image, FORMATS["qcow2"]).parent
+
+
 @dataclass(frozen=True)
 class _Source:
     """A block node, bytes of its disk, its name for errors, and what qemu-img has to inherit for it."""

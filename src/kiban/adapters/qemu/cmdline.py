@@ -54,6 +54,7 @@ class Runtime:
     tpm_socket: str
     netdevs: Sequence[Props]  # the back ends that the adapters are attached to
     incoming: bool  # wait for a saved memory instead of booting
+    sources: Mapping[str, devices.Source] = field(default_factory=dict)  # of disks that have not been copied wholly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +169,7 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
     order = devices.boot_indexes(machine)
     for disk in machine.disks:
         filename = line.file(runtime.directory / disk.path, "rw")
-        for node in devices.disk_nodes(disk, filename):
+        for node in devices.disk_nodes(disk, filename, runtime.sources.get(disk.id)):
             line.add("-blockdev", node)
         line.add("-device", devices.disk(machine, disk) | order.get(disk.id, {}))
     for dvd in machine.dvds:

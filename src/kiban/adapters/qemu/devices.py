@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from kiban.adapters.qemu.layout import Layout, layout, numbers
@@ -127,7 +128,41 @@ def image_node(disk: Disk, filename: str) -> Props:
         "discard": "unmap",
         "file": {"driver": "file", "filename": filename, "discard": "unmap"},
     }
-    return {**props, "backing": None} if disk.format == "qcow2" else props
+    return {**props, "backing": rest(disk) if disk.rest else None} if disk.format == "qcow2" else props
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the rest of a disk is served: a Unix socket, and the name of the export there."""
+
+    socket: str
+    export: str
+
+
+RECONNECT_SECONDS = 600
+"""How long QEMU lets a guest wait for a server that has gone, before it gives it an error."""
+
+
+def rest(disk: Disk) -> str:
+    """Name of the node that stands for what has not been copied into a disk yet."""
+    return f"{disk.id}-rest"
+
+
+def copy_job(disk: Disk) -> str:
+    """Name of the job that copies it."""
+    return f"{disk.id}-copy"
+
+
+def rest_node(disk: Disk, source: Source) -> Props:
+    """What has not been copied into a disk yet, on its server."""
+    return {
+        "node-name": rest(disk),
+        "driver": "nbd",
+        "read-only": True,
+        "server": {"type": "unix", "path": source.socket},
+        "export": source.export,
+        "reconnect-delay": RECONNECT_SECONDS,
+    }
 
 
 def empty_node(disk: Disk, size: int) -> Props:
@@ -140,18 +175,22 @@ def pointed_at(disk: Disk, target: str) -> Props:
     return {"node-name": node(disk), "driver": "raw", "discard": "unmap", "file": target}
 
 
-def disk_nodes(disk: Disk, filename: str) -> list[Props]:
+def disk_nodes(disk: Disk, filename: str, source: Source | None = None) -> list[Props]:
     """All nodes of a disk, in the order in which they must be made."""
     below = image_node(disk, filename)
+    if source is not None:
+        return [rest_node(disk, source), below]
     return [below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else [below]
 
 
 def disk(machine: Machine, disk: Disk) -> Props:
     """A hard disk on its controller; on NVMe it is its own."""
-    props = {"id": disk.id, "drive": node(disk), "serial": disk.id}
+    props: Props = {"id": disk.id, "drive": node(disk), "serial": disk.id}
     if disk.bus == "nvme":
         where = layout(machine.generation, machine.board.layout)
         return pci({"driver": "nvme", **props}, machine, where.nvme[disk.slot])
+    if disk.rest:
+        props["rerror"] = "stop"  # a guest whose source is gone for good is paused, and not given errors
     return {"driver": "ide-hd" if disk.bus == "ide" else "scsi-hd", **props, **_place(disk.bus, disk.slot)}
 
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A guest on a VHDX chain of three links starts before it is copied, and ends up on a disk of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from rig import Guest, Service, until
+
+MIB = 1 << 20
+GIB = 1 << 30
+
+
+def chain(raw: Path, folder: Path, size: int) -> Path:
+    """The disk `raw`, grown to `size`, as three links: each megabyte is in one of them, below it there is nonsense."""
+    from chain_makers import Made, vhdx  # on the path once conftest has put it there
+
+    data = raw.read_bytes()
+    base, middle, child = links = [Made(size=size) for _ in range(3)]
+    for at in range(0, len(data), MIB):
+        piece = data[at : at + MIB]
+        piece += bytes(-len(piece) % MIB)
+        if piece.count(0) == MIB:
+            continue
+        owner = at // MIB % 3
+        for number, link in enumerate(links[: owner + 1]):
+            link.writes.append((at, piece if number == owner else b"\xa5" * MIB))
+    folder.mkdir()
+    vhdx(folder / "base.vhdx", base)
+    vhdx(folder / "middle.avhdx", middle, base, locator={"relative_path": r".\base.vhdx"})
+    return vhdx(folder / "child.avhdx", child, middle, locator={"relative_path": r".\middle.avhdx"})
+
+
+def servers(folder: Path) -> list[psutil.Process]:
+    """The confined processes that have files of the chain open."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            links = [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
+        except OSError:
+            continue
+        if str(folder / "base.vhdx") in links and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+def rest(guest: Guest) -> str:
+    return str(guest.view.disks[0].rest)
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_a_chain_starts_at_once_and_becomes_a_disk(service: Service, probe: Path, root: Path, generation: int) -> None:
+    source = root / f"chain{generation}"
+    child = chain(probe / "probe.raw", source, 12 * GIB)
+    before = {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in source.iterdir()}
+    guest = Guest(service.client, f"lazy{generation}")
+    settings: dict[str, Any] = {"name": guest.name, "generation": generation, "lazy": True}
+    made = service.client.import_machine(child, **settings)
+    try:
+        disk = Path(made.directory) / made.disks[0].path
+        assert disk.stat().st_blocks * 512 < MIB, "nothing has been copied yet"
+        guest.up()
+        assert rest(guest) == str(child), "it runs before it has been copied"
+        [server] = servers(source)
+        server.send_signal(signal.SIGKILL)
+        until(lambda: [s for s in servers(source) if s.pid != server.pid], "a new server")
+        service.kill()
+        service.start()
+        assert rest(guest) == str(child)
+        assert "still being copied" in service.kiban("save", guest.name, code=4).stderr
+        until(lambda: guest.view.state == "running", "the machine is taken on again")
+        assert len([j for j in service.client.jobs() if j.command == "disks.copy" and j.state == "running"]) == 1
+        guest.sh("echo the guest lives")
+        guest.off()  # it goes on at the next start
+        assert rest(guest) == str(child)
+        guest.up()
+        until(lambda: not rest(guest), "the copy is complete")
+        until(lambda: not servers(source), "the server ends when nobody needs it")
+        guest.sh("echo the guest lives")
+        guest.off()
+        compare = ["qemu-img", "compare", "-f", "raw", "-F", "qcow2", str(probe / "probe.raw"), str(disk)]
+        done = subprocess.run(compare, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+        assert {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in source.iterdir()} == before
+        for file in before:
+            file.unlink()
+        guest.up()  # without the source
+    finally:
+        guest.off()
+        service.client.remove(guest.name)
