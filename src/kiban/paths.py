@@ -39,6 +39,11 @@ class Paths:
         return self.state / "autostarted"
 
     @property
+    def disk_key(self) -> Path:
+        """By which a differencing disk is known to have been made here; without it none of them starts."""
+        return self.state / "disks.key"
+
+    @property
     def log(self) -> Path:
         """The service's own log."""
         return self.state / "service.log"

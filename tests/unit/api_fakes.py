@@ -13,10 +13,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from kiban.adapters.disk.changing import Check
 from kiban.api.server import Listening, serve
 from kiban.commands.registry import COMMANDS, Command
 from kiban.engine.audit import Audited, Outlook
 from kiban.engine.checkup import Finding
+from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
@@ -143,6 +145,20 @@ def _fake(command: Command) -> Command:
     return replace(command, function=function)
 
 
+LINK = LinkView(
+    path="/a.qcow2",
+    format="qcow2",
+    kind="differencing",
+    virtual_size=2**30,
+    actual_size=2**20,
+    logical_sector=512,
+    physical_sector=4096,
+    dirty=False,
+    snapshots=0,
+    parent="/base.qcow2",
+    uses=(Use(machine="web", disk="disk0", state="off", writes=True),),
+)
+DISK = DiskView(path="/a.qcow2", links=(LINK,), problem="")
 PCR = Pcr(bank="sha256", number=7, meaning="Secure Boot", replayed="ab" * 32, guest="")
 EVENT = MeasuredEvent(
     number=1, pcr=7, type="EV_SEPARATOR", digests={"sha256": "cd" * 32}, size=4, text="It ends.", proven=True
@@ -234,6 +250,8 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "tpm.show": lambda: TPM,
     "tpm.log": lambda: BOOT,
     "tpm.raw_log": lambda: PNG,
+    **{f"disks.{verb}": lambda: DISK for verb in ("info", "create", "convert", "clone", "resize", "compact", "merge")},
+    "disks.check": lambda: Check(known=True, errors=1, leaks=2),
     "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
 }
 FAKES = {name: _fake(command) for name, command in COMMANDS.items()}

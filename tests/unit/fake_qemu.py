@@ -87,6 +87,12 @@ class Fake:
     def do_query_status(self) -> dict[str, Any]:
         return {"status": self.status, "running": self.status == "running"}
 
+    def do_query_jobs(self) -> list[Any]:
+        return []
+
+    def do_query_block_jobs(self) -> list[Any]:
+        return []
+
     def do_query_kvm(self) -> dict[str, Any]:
         return {"enabled": False, "present": False}
 
@@ -147,9 +153,6 @@ class Fake:
     def do_migrate_incoming(self, uri: str) -> None:
         whole = os.read(self.named[uri.removeprefix("fd:")], 4096) == MEMORY
         self.migration, self.status = ("completed", "paused") if whole else ("failed", "inmigrate")
-
-    def do_query_jobs(self) -> list[Any]:
-        return []
 
     def do_block_stream(self, **_: Any) -> None:
         pass

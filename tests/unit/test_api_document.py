@@ -16,12 +16,14 @@ from api_fakes import names
 from pydantic import BaseModel
 
 import kiban
+from kiban.adapters.disk.changing import Check
 from kiban.api.openapi import document
 from kiban.client import records
 from kiban.engine.audit import Audited
+from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
-from kiban.wire import answers, audit, bootcheck, requests, takeover
+from kiban.wire import answers, audit, bootcheck, disks, requests, takeover
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
@@ -51,6 +53,10 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (requests.NewCom, model.ComRequest),
         (answers.Machine, MachineView),
         (audit.Audited, Audited),
+        (disks.DiskInfo, DiskView),
+        (disks.DiskLink, LinkView),
+        (disks.DiskUse, Use),
+        (disks.DiskCheck, Check),
     ],
 )
 def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside: type) -> None:
@@ -68,7 +74,7 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
     sent: type[BaseModel] = next(
         getattr(module, kind.__name__)
-        for module in (answers, bootcheck, audit, takeover)
+        for module in (answers, bootcheck, audit, disks, takeover)
         if hasattr(module, kind.__name__)
     )
     declared = [name for base in kind.__mro__ for name in get_annotations(base)]

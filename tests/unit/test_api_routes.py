@@ -15,10 +15,12 @@ from kiban.model.machine import Forward
 from kiban.model.requests import (
     Changes,
     ComRequest,
+    DiskRef,
     DiskRequest,
     DvdRequest,
     MachineRequest,
     NetBootRequest,
+    NewImage,
     NicRequest,
 )
 from kiban.model.takeover import ImportRequest
@@ -31,6 +33,7 @@ NIC = NicRequest(
     forwards=(Forward(protocol="udp", host_address="::1", host_port=53, guest_port=5353),),
     boot=NetBootRequest(folder="/srv", file="grub/x.efi", protocol="http"),
 )
+IMAGE = NewImage(path="/a", format="raw", size=2**30, fixed=True)
 COM = ComRequest(number=2, kind="file", path="/tmp/com2.log")
 IMPORT = ImportRequest(
     path="/export/web",
@@ -95,6 +98,28 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),
     (lambda c: c.insert("web", "dvd0", "/a.iso"), ("devices.insert", "web", "dvd0", "/a.iso")),
     (lambda c: c.eject("web", "dvd0"), ("devices.eject", "web", "dvd0")),
+    (lambda c: c.disk("/a.vhdx"), ("disks.info", DiskRef(path="/a.vhdx"), ())),
+    (lambda c: c.disk("web:disk0", folders=["/p"]), ("disks.info", DiskRef(machine="web", disk="disk0"), ("/p",))),
+    (lambda c: c.create_disk("/a", 2**30, format="raw", fixed=True), ("disks.create", IMAGE)),
+    (
+        lambda c: c.create_disk("/b.qcow2", parent="/a", parent_format="raw"),
+        ("disks.create", NewImage(path="/b.qcow2", parent=DiskRef(path="/a", format="raw"))),
+    ),
+    (
+        lambda c: c.convert_disk("/a", "/b", format="vmdk", to="vhd", fixed=True, verify=True, folders=["/p"]),
+        (
+            "disks.convert",
+            DiskRef(path="/a", format="vmdk"),
+            NewImage(path="/b", format="vhd", fixed=True),
+            ("/p",),
+            True,
+        ),
+    ),
+    (lambda c: c.clone_disk("web:disk0", "/b"), ("disks.clone", DiskRef(machine="web", disk="disk0"), "/b")),
+    (lambda c: c.resize_disk("/a.raw", 2**30, shrink=True), ("disks.resize", DiskRef(path="/a.raw"), 2**30, True)),
+    (lambda c: c.compact_disk("/a.raw"), ("disks.compact", DiskRef(path="/a.raw"))),
+    (lambda c: c.check_disk("/a", format="vhd"), ("disks.check", DiskRef(path="/a", format="vhd"))),
+    (lambda c: c.merge_disk("/web:disk0"), ("disks.merge", DiskRef(path="/web:disk0"))),
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
@@ -161,6 +186,13 @@ def test_keys_come_back_with_all_their_parts(service: Service) -> None:
     assert (keys.pk[0].name, keys.dbx.certificates[0].name, keys.dbx.date) == ("own PK", "own PK", "2026-04-09")
 
 
+def test_a_disk_comes_back_with_all_its_parts(service: Service) -> None:
+    client = kiban.connect(service.url)
+    for found in (client.disk("/a.qcow2"), client.merge_disk("/a.qcow2")):
+        assert (found.path, found.links[0].virtual_size, found.links[0].uses[0].machine) == ("/a.qcow2", 2**30, "web")
+    assert client.check_disk("/a.qcow2") == {"known": True, "errors": 1, "leaks": 2}
+
+
 def test_reads(service: Service) -> None:
     client = kiban.connect(service.url)
     assert [(m.name, m.floppy, m.secure_boot) for m in client.machines()] == [
@@ -179,9 +211,12 @@ def test_paths_are_relative_to_the_caller(service: Service, tmp_path: Path, monk
     client.create("new", disks=[DiskRequest(path="a.vhdx", format="vhdx")], dvds=["b.iso", ""], floppy="")
     client.insert("web", "dvd0", "../b.iso")
     client.enroll("web", db=["own.pem"])
+    client.create_disk("c.qcow2", parent="./web:disk0")
     _, request = service.host.calls[0]
     assert request.disks[0].path == f"{tmp_path}/a.vhdx"
     assert request.dvds == (DvdRequest(iso=f"{tmp_path}/b.iso"), DvdRequest())
     assert request.floppy == ""
     assert service.host.calls[1][-1] == f"{tmp_path.parent}/b.iso"
     assert service.host.calls[2][-1]["db"] == (f"{tmp_path}/own.pem",)
+    parent = DiskRef(path=f"{tmp_path}/web:disk0")
+    assert service.host.calls[3][-1] == NewImage(path=f"{tmp_path}/c.qcow2", parent=parent)

@@ -165,15 +165,15 @@ def test_headers_that_lie_are_refused(tmp_path: Path, form: str, at: int, value:
     data = bytearray(image.read_bytes())
     data[at : at + len(value)] = value
     image.write_bytes(data)
-    assert reason(image, form=form) in ("damaged-image", "has-data-file", "needs-parent")
+    assert reason(image, form=form) in ("damaged-image", "vdi-parent")
 
 
 def test_a_vmdk_of_several_files_and_one_with_a_parent(tmp_path: Path) -> None:
     make(tmp_path / "lower.vmdk", "vmdk", content())
     tool("qemu-img", "create", "-q", "-f", "vmdk", "-b", tmp_path / "lower.vmdk", "-F", "vmdk", tmp_path / "upper.vmdk")
-    assert reason(tmp_path / "upper.vmdk", form="vmdk") == "needs-parent"
+    assert reason(tmp_path / "upper.vmdk", form="vmdk") == "vmdk-files"
     tool("qemu-img", "create", "-q", "-f", "vmdk", "-o", "subformat=monolithicFlat", tmp_path / "flat.vmdk", SIZE)
-    assert reason(tmp_path / "flat.vmdk", form="vmdk") == "has-data-file"
+    assert reason(tmp_path / "flat.vmdk", form="vmdk") == "vmdk-files"
 
 
 def test_a_compressed_vmdk_is_read(tmp_path: Path) -> None:

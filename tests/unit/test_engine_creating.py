@@ -187,18 +187,18 @@ def test_without_ipxe_a_legacy_adapter_warns(there: World, monkeypatch: pytest.M
 def test_devices_come_and_go_while_the_machine_is_off(there: World) -> None:
     async def go() -> None:
         host, handle = await one(there)
-        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB))
         await hotplug.add_dvd(handle, DvdRequest())
         await hotplug.add_nic(host, handle, NicRequest())
         assert store.load(handle.directory).device_ids() == ("disk0", "dvd0", "nic0")
         with pytest.raises(NotFound):
-            await hotplug.remove_device(handle, "disk7")
+            await hotplug.remove_device(host, handle, "disk7")
         for device in ("disk0", "dvd0", "nic0"):
-            await hotplug.remove_device(handle, device)
+            await hotplug.remove_device(host, handle, device)
         assert store.load(handle.directory).device_ids() == ()
         # the image is not deleted with the device
         assert len(list(handle.directory.glob("*disk0.qcow2"))) == 1
-        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB))
         assert len(list(handle.directory.glob("*disk0.qcow2"))) == 2
         await life.start(host, handle)
 
@@ -212,13 +212,13 @@ def test_an_adapter_without_a_standing_port_waits_for_the_machine_to_be_off(ther
         request = asked(generation=2, memory=128 * MIB, nics=(NicRequest(), NicRequest(), NicRequest()))
         handle = await creating.create(host, request)
         await life.start(host, handle)
-        for change in (hotplug.add_nic(host, handle, NicRequest()), hotplug.remove_device(handle, "nic2")):
+        for change in (hotplug.add_nic(host, handle, NicRequest()), hotplug.remove_device(host, handle, "nic2")):
             with pytest.raises(Conflict, match="the first 2 can come and go") as caught:
                 await change
             assert "kiban stop" in caught.value.hint
         assert store.load(handle.directory).device_ids() == ("nic0", "nic1", "nic2")
         await life.turn_off(handle)
-        await hotplug.remove_device(handle, "nic2")
+        await hotplug.remove_device(host, handle, "nic2")
 
     run(go())
 
@@ -238,10 +238,10 @@ def test_the_only_drive_of_a_controller_waits_for_the_machine_to_be_off(there: W
         await hotplug.add_dvd(handle, DvdRequest())
         await life.start(host, handle)
         with pytest.raises(Conflict, match="only drive of SCSI controller 1 cannot be removed") as caught:
-            await hotplug.remove_device(handle, "dvd64")
+            await hotplug.remove_device(host, handle, "dvd64")
         assert "kiban stop" in caught.value.hint
         await life.turn_off(handle)
-        await hotplug.remove_device(handle, "dvd64")
+        await hotplug.remove_device(host, handle, "dvd64")
         assert devices.sockets(handle.machine) == devices.sockets(full)
 
     run(go())
@@ -259,9 +259,9 @@ def test_nvme_and_usb_have_no_hot_plug(there: World, fields: dict[str, Any], dev
         before = handle.machine
         await life.start(host, handle)
         with pytest.raises(Conflict, match=words):
-            await hotplug.remove_device(handle, device)
+            await hotplug.remove_device(host, handle, device)
         with pytest.raises(Conflict, match="NVMe has no hot-plug, SCSI has"):
-            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB, bus="nvme"))
+            await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB, bus="nvme"))
         with pytest.raises(Conflict, match="USB has no hot-plug, SCSI has"):
             await hotplug.add_dvd(handle, DvdRequest(bus="usb"))
         assert store.load(handle.directory) == before
@@ -285,7 +285,7 @@ def test_a_windows_gets_what_it_has_drivers_for(there: World) -> None:
         assert [entry["device"] for entry in view.of(handle).boot_entries] == ["disk0", "dvd0", "dvd1"]
         assert "drivers of its own for what it gets: NVMe disks, DVD drives on USB, an e1000e" in handle.warnings[0]
         assert len(handle.warnings) == 2  # and that it cannot be saved
-        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+        await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB))
         await hotplug.add_nic(host, handle, NicRequest())
         assert [handle.machine.disks[1].bus, handle.machine.nics[1].model] == ["nvme", "e1000e"]
 
@@ -328,7 +328,7 @@ def test_a_guest_newer_than_the_database_is_known_by_its_own_name(there: World) 
         handle = await creating.create(host, asked(memory=128 * MIB, guest=f"Debian{last + 1}"))
         assert handle.machine.guest == f"debian{last + 1}"
         assert [w for w in handle.warnings if "newer than this host's osinfo-db" in w and f"Debian {last}" in w]
-        await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))  # by what suits the guest
+        await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB))  # by what suits the guest
         assert handle.machine.disks[0].bus == "ide"
 
     run(go())
@@ -353,7 +353,7 @@ def test_a_port_that_cannot_be_had_is_told_of(there: World) -> None:
             for _ in range(2):  # said once, however often it is found
                 await hotplug.add_nic(host, two, forward(free))
                 assert two.warnings == [f"web forwards tcp port {free} too: only one of them can run at a time."]
-                await hotplug.remove_device(two, "nic0")
+                await hotplug.remove_device(host, two, "nic0")
 
     run(go())
 
@@ -366,10 +366,10 @@ def test_a_disk_that_qemu_refuses_is_not_added(there: World) -> None:
         before = handle.machine
         # the stand-in knows no blockdev-add
         with pytest.raises(KibanError):
-            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB))
+            await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB))
         assert store.load(handle.directory) == handle.machine == before
         assert list(handle.directory.glob("disk0*")) == []
         with pytest.raises(Conflict, match="IDE has no hot-plug"):
-            await hotplug.add_disk(handle, DiskRequest(size=16 * MIB, bus="ide"))
+            await hotplug.add_disk(host, handle, DiskRequest(size=16 * MIB, bus="ide"))
 
     run(go())

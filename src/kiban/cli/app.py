@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "type": ("screen", "type_", "Inside a machine"),
     "key": ("screen", "key", "Inside a machine"),
     "tpm": ("tpm", "tpm", "Inside a machine"),
+    "disk": ("disk", "disk", "Disks"),
     "jobs": ("jobs", "jobs", "The service"),
     "job": ("jobs", "job", "The service"),
     "events": ("show", "events", "The service"),

@@ -25,7 +25,8 @@ Disks = Annotated[
         "--disk",
         metavar="SIZE|PATH,format=F",
         help="A new disk (20G), or an image with its format named: PATH,format=vhdx (or vhd, qcow2, raw). "
-        "Also ,bus=ide|scsi|nvme and, for an image, ,copy to leave the original alone. Repeatable.",
+        "Also ,bus=ide|scsi|nvme and, for an image, ,copy to leave the original alone or ,link for a differencing disk "
+        "on it. Repeatable.",
         rich_help_panel=STORAGE,
     ),
 ]
@@ -156,6 +157,7 @@ def create(
       kiban create web --disk 20G --dvd debian.iso
       kiban create old --generation 1 --disk win2000.vhd,format=vhd,copy --memory 512M
       kiban create box --disk box.vhdx,format=vhdx --nic nat,forward=2222:22
+      kiban create lab1 --disk base.qcow2,format=qcow2,link
       kiban create lab --pxe /srv/tftp,file=shimx64.efi --boot nic,disk --disk 8G
     """
     said: dict[str, Any] = {

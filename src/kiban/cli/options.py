@@ -71,20 +71,22 @@ def absolute(path: str) -> str:
 
 
 def disk(text: str, option: str = "--disk") -> DiskRequest:
-    """`20G[,format=..][,bus=..]`, a new disk, or `PATH,format=..[,bus=..][,copy]`, an existing image.
+    """`20G[,format=..][,bus=..]`, a new disk, or `PATH,format=..[,bus=..][,copy|,link]`, an existing image.
 
     A file that is called like a size is meant with a slash: `./20G`.
     """
-    fields = split(text, option, ("format", "bus"), ("copy",))
+    fields = split(text, option, ("format", "bus"), ("copy", "link"))
     size = _size(fields)
-    if size is not None and "copy" in fields.flags:
-        raise BadInput(f"{option}: there is nothing to copy for a new disk.", "Leave out ',copy'.")
+    if size is not None and fields.flags:
+        flag = min(fields.flags)
+        raise BadInput(f"{option}: there is nothing to {flag} for a new disk.", f"Leave out ',{flag}'.")
     return DiskRequest(
         size=size,
         path=absolute(fields.value) if size is None else None,
         format=fields.get("format", option, FORMATS),
         bus=fields.get("bus", option, BUSES),
         copy="copy" in fields.flags,
+        link="link" in fields.flags,
     )
 
 

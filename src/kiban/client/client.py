@@ -9,6 +9,8 @@ from kiban.client.events import SILENCE, Events
 from kiban.client.records import (
     Audited,
     BootReport,
+    DiskCheck,
+    DiskInfo,
     Finding,
     ImportPlan,
     Job,
@@ -193,6 +195,76 @@ class Client:
         """Take the medium out of a DVD drive."""
         return Machine(self._transport.call("DELETE", _path(name, "dvds", device, "medium")))
 
+    # disks as files; `disk` is a path, or MACHINE:DISK such as web:disk0
+
+    def disk(self, disk: str, *, format: str | None = None, folders: Sequence[str] = ()) -> DiskInfo:
+        """A disk, what it is made on, what is made on it, and who uses those.
+
+        `format` is what the end of a file's name says unless it is said; `folders` are where parents of a VHD or VHDX
+        may lie, besides its own folder.
+        """
+        body = {"disk": disk, "format": format, "folders": list(folders)}
+        return DiskInfo(self._transport.call("POST", "/v1/disks/info", self._absolute(body)))
+
+    def create_disk(
+        self,
+        path: str,
+        size: int | None = None,
+        *,
+        format: str | None = None,
+        fixed: bool = False,
+        parent: str | None = None,
+        parent_format: str | None = None,
+        progress: Progress | None = None,
+    ) -> DiskInfo:
+        """Make an empty disk of `size` bytes, or with a `parent` a differencing one, a qcow2."""
+        body = {"path": path, "size": size, "format": format, "fixed": fixed}
+        return self._disk("", {**body, "parent": parent, "parent_format": parent_format}, progress)
+
+    def convert_disk(
+        self,
+        disk: str,
+        path: str,
+        *,
+        format: str | None = None,
+        to: str | None = None,
+        fixed: bool = False,
+        verify: bool = False,
+        folders: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> DiskInfo:
+        """Make one whole disk at `path`, of the format `to`, of a disk and all that it is made on."""
+        body = {"disk": disk, "format": format, "path": path, "to": to, "fixed": fixed, "verify": verify}
+        return self._disk("/convert", {**body, "folders": list(folders)}, progress)
+
+    def clone_disk(
+        self, disk: str, path: str, *, format: str | None = None, progress: Progress | None = None
+    ) -> DiskInfo:
+        """Copy a disk as it is, at once where the file system can."""
+        return self._disk("/clone", {"disk": disk, "format": format, "path": path}, progress)
+
+    def resize_disk(
+        self, disk: str, size: int, *, format: str | None = None, shrink: bool = False, progress: Progress | None = None
+    ) -> DiskInfo:
+        """Give a disk another size in bytes; that of a running machine grows under its guest's eyes."""
+        return self._disk("/resize", {"disk": disk, "format": format, "size": size, "shrink": shrink}, progress)
+
+    def compact_disk(self, disk: str, *, format: str | None = None, progress: Progress | None = None) -> DiskInfo:
+        """Give back the room of what is zero."""
+        return self._disk("/compact", {"disk": disk, "format": format}, progress)
+
+    def check_disk(self, disk: str, *, format: str | None = None, progress: Progress | None = None) -> DiskCheck:
+        """Look whether an image is consistent in itself."""
+        body = self._absolute({"disk": disk, "format": format})
+        return DiskCheck(self._result("/v1/disks/check", body, progress))
+
+    def merge_disk(self, disk: str, *, format: str | None = None, progress: Progress | None = None) -> DiskInfo:
+        """Put a differencing disk back into its parent, and remove it; a running machine goes on with the parent."""
+        return self._disk("/merge", {"disk": disk, "format": format}, progress)
+
+    def _disk(self, verb: str, body: Any, progress: Progress | None) -> DiskInfo:
+        return DiskInfo(self._result(f"/v1/disks{verb}", self._absolute(body), progress))
+
     # their screen and keyboard
 
     def screenshot(self, name: str) -> bytes:
@@ -344,7 +416,9 @@ class Client:
         return _absolute(body) if self._local else body
 
 
-_PATHS = frozenset({"path", "iso", "floppy", "folder", "keys", "files", "pk", "kek", "db", "mok", "parents"})
+_PATHS = frozenset({"path", "iso", "floppy", "folder", "folders", "keys", "files", "pk", "kek", "db", "mok", "parents"})
+_DISKS = frozenset({"disk", "parent"})
+"""Members that are a path or MACHINE:DISK; a file that is called like that is meant with a slash: `./web:disk0`."""
 
 
 def _absolute(value: Any, *, path: bool = False) -> Any:
@@ -356,8 +430,14 @@ def _absolute(value: Any, *, path: bool = False) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         value = {name: getattr(value, name) for name in value.__dataclass_fields__}
     if isinstance(value, dict):
-        return {name: _absolute(item, path=name in _PATHS or name == "dvds") for name, item in value.items()}
+        paths = _PATHS | {"dvds"} | {name for name in _DISKS if not _is_of_machine(value.get(name))}
+        return {name: _absolute(item, path=name in paths) for name, item in value.items()}
     return value
+
+
+def _is_of_machine(text: Any) -> bool:
+    machine, colon, disk = str(text).rpartition(":")
+    return bool(colon and machine) and "/" not in machine and disk.startswith("disk") and disk[4:].isdigit()
 
 
 def _path(name: str, *more: str) -> str:

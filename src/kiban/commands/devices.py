@@ -12,7 +12,7 @@ from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
 async def add_disk(host: Host, name: str, request: DiskRequest) -> MachineView:
     """Add a disk."""
     handle = host.find(name)
-    await hotplug.add_disk(handle, request)
+    await hotplug.add_disk(host, handle, request)
     return view.of(handle)
 
 
@@ -33,7 +33,7 @@ async def add_dvd(host: Host, name: str, request: DvdRequest) -> MachineView:
 async def remove_device(host: Host, name: str, device_id: str) -> MachineView:
     """Take a device out. The image of a disk that Kiban made is kept in the machine's directory."""
     handle = host.find(name)
-    await hotplug.remove_device(handle, device_id)
+    await hotplug.remove_device(host, handle, device_id)
     return view.of(handle)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import bootcheck, devices, doctor, life, machines, screen, secureboot, takeover, tpm
+from kiban.commands import bootcheck, devices, disks, doctor, life, machines, screen, secureboot, takeover, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -48,6 +48,14 @@ COMMANDS: dict[str, Command] = {
         Command("devices.remove_device", devices.remove_device, "manage", False),
         Command("devices.insert", devices.insert, "operate", False),
         Command("devices.eject", devices.eject, "operate", False),
+        Command("disks.info", disks.info, "operate", False),
+        Command("disks.create", disks.create, "manage", True),
+        Command("disks.convert", disks.convert, "manage", True),
+        Command("disks.clone", disks.clone, "manage", True),
+        Command("disks.resize", disks.resize, "manage", True),
+        Command("disks.compact", disks.compact, "manage", True),
+        Command("disks.check", disks.check, "operate", True),
+        Command("disks.merge", disks.merge, "manage", True),
         Command("screen.screenshot", screen.screenshot, "read", False),
         Command("screen.type_text", screen.type_text, "operate", False),
         Command("screen.press", screen.press, "operate", False),

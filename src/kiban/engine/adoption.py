@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import Monitor
-from kiban.engine import bootwatch, lazily, netboot, saving, strays, supervision, tpm
+from kiban.engine import bootwatch, lazily, merging, netboot, saving, strays, supervision, tpm
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.errors import Conflict, KibanError
 
@@ -154,7 +154,8 @@ async def _settle(handle: Handle) -> None:
         # the service died while it saved; whether the guest ran before is not known, and running is what it is for
         await saving.undo(handle, go_on=True)
         return
-    handle.enter("running" if status == "running" else "paused")
+    await merging.settle(handle)
+    handle.enter("running" if await monitor.status() == "running" else "paused")
 
 
 async def _tidy(handle: Handle) -> None:

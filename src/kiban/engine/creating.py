@@ -13,12 +13,13 @@ from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
-from kiban.adapters.disk import copying, images, media
+from kiban.adapters.disk import chain, changing, images, media
+from kiban.adapters.disk.formats import image_format
 from kiban.adapters.firmware import descriptors, keyrecord, templates
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.net import bootfolder, httpboot
 from kiban.adapters.store import directory as store
-from kiban.engine import netboot, nvram, ports, profiles, secureboot, tpm
+from kiban.engine import diskuse, netboot, nvram, ports, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -46,7 +47,7 @@ async def create(
     contract.check_name(request.name)
     gen = generation(request.generation)
     request, warnings = await profiles.fill_in(request)
-    await check_media(request if make_disks is None else replace(request, disks=()))
+    await check_media(host, request if make_disks is None else replace(request, disks=()))
     board, vars_template = await _board(host, gen, request)
     machine = replace(contract.make(request, board, fresh()), hyperv=profiles.is_windows(request.guest))
     machine = with_ports(machine)
@@ -56,7 +57,7 @@ async def create(
         staged = store.stage(host.paths.machines, machine.id)
         try:
             await _make_firmware(staged, machine, vars_template, keys)
-            await _fill(host, staged, machine, make_disks or partial(_make_disks, request), progress)
+            await _fill(host, staged, machine, make_disks or partial(_make_disks, host, request), progress)
             handle = host.load(store.publish(staged))
         except BaseException:
             shutil.rmtree(staged, ignore_errors=True)
@@ -77,7 +78,7 @@ def fresh() -> contract.Fresh:
     )
 
 
-async def check_media(request: MachineRequest) -> None:
+async def check_media(host: Host, request: MachineRequest) -> None:
     """Every file that the request names is there and is what it is said to be."""
     for dvd in request.dvds:
         if dvd.iso:
@@ -85,19 +86,21 @@ async def check_media(request: MachineRequest) -> None:
     if request.floppy:
         media.check_floppy(Path(request.floppy))
     for disk in request.disks:
-        await check_disk(disk)
+        await check_disk(host, disk)
     for nic in request.nics or ():
         if nic.boot:
             bootfolder.check_file(bootfolder.check_folder(Path(nic.boot.folder)), nic.boot.file)
 
 
-async def check_disk(disk: DiskRequest) -> None:
-    """An existing image is inspected as the format it is said to have."""
+async def check_disk(host: Host, disk: DiskRequest) -> None:
+    """An existing image is inspected as the format it is said to have, with all that it is made on."""
     if disk.path is None or disk.format is None:
         return
     if not Path(disk.path).is_absolute():
         raise BadInput(f"{disk.path} is not an absolute path.", "Say where it is from the root on.")
-    await images.inspect(Path(disk.path), disk.format)
+    with chain.opened(Path(disk.path), image_format(disk.format), host.disk_key(), strict=True) as links:
+        if len(links) == 1:
+            await images.inspect(Path(disk.path), disk.format)
 
 
 def with_ports(machine: Machine) -> Machine:
@@ -144,10 +147,12 @@ async def _make_firmware(staged: Path, machine: Machine, template: Path | None, 
             await in_thread(keyrecord.save_custom, staged, keys)
 
 
-async def _make_disks(request: MachineRequest, staged: Path, machine: Machine, progress: Progress) -> Machine:
+async def _make_disks(
+    host: Host, request: MachineRequest, staged: Path, machine: Machine, progress: Progress
+) -> Machine:
     for number, disk in enumerate(request.disks):
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
-        await make_disk(staged, machine, number, disk)
+        await make_disk(host, staged, machine, number, disk)
     return machine
 
 
@@ -160,10 +165,15 @@ async def _fill(host: Host, staged: Path, machine: Machine, make_disks: MakeDisk
     progress(1.0, "made")
 
 
-async def make_disk(directory: Path, machine: Machine, number: int, request: DiskRequest) -> None:
-    """Make the image of a new disk, or a private copy of an existing one, in the machine's directory."""
-    disk = machine.disks[number]
+async def make_disk(host: Host, directory: Path, machine: Machine, number: int, request: DiskRequest) -> None:
+    """Make the image of a new disk, a private copy of an existing one, or a child of it, in the machine's directory."""
+    disk, key = machine.disks[number], host.disk_key()
     if request.size is not None:
         await images.create(directory / disk.path, disk.format, request.size)
-    elif request.copy and request.path:
-        await copying.copy(Path(request.path), directory / disk.path)
+    elif request.path and request.format and disk.owned:
+        with chain.opened(Path(request.path), image_format(request.format), key, strict=True) as links:
+            async with diskuse.working(host, f"Making {disk.id} of {machine.name}", links):
+                if request.link:
+                    await changing.create_child(directory / disk.path, links, key)
+                else:
+                    await changing.clone(links, directory / disk.path)

@@ -9,7 +9,7 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
-from kiban.engine import hotplug, keyview, nvram, profiles, secureboot, tpm
+from kiban.engine import diskuse, hotplug, keyview, nvram, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.whole import in_thread
@@ -73,10 +73,21 @@ async def rename(host: Host, handle: Handle, name: str) -> None:
                 handle.save(replace(handle.machine, name=name))
 
 
+async def _check_disks_go(host: Host, handle: Handle) -> None:
+    """Conflict when a command works on a disk of Kiban's own, or the disk of another machine is made on it."""
+    disks = handle.definition.disks if handle.definition else ()
+    keys = {key for disk in disks if disk.owned and (key := diskuse.key_of(handle.directory / disk.path))}
+    host.claims.check((), keys)
+    for one in await in_thread(diskuse.chains, host, children_only=True):
+        if one.machine != handle.name and keys & {link.key for link in one.links}:
+            raise diskuse.has_children(handle.directory, one)
+
+
 async def remove(host: Host, handle: Handle) -> None:
     """Remove a machine that is off, with its directory and the disks in it. Images elsewhere stay."""
     async with handle.lock:
         handle.check("remove")
+        await _check_disks_go(host, handle)
         try:
             with process.locked(handle.directory / "lock"):  # somebody else's service may have started it
                 await in_thread(store.remove, handle.directory)

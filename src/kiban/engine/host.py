@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
+from kiban.adapters.disk import seal
 from kiban.adapters.files import replace_file
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
 from kiban.engine import adoption, supervision
+from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import Jobs
@@ -42,6 +44,7 @@ class Host:
         self._said_slow = False
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
+        self.claims = Claims()  # of commands, on disks
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
         self._names: set[str] = set()  # of machines that are being made or renamed
         self._upkeep: asyncio.Task[None] | None = None
@@ -122,6 +125,10 @@ class Host:
     def account(self) -> process.Account:
         """Who QEMU runs as."""
         return process.account()
+
+    def disk_key(self) -> bytes:
+        """What differencing disks that are made here are sealed with."""
+        return seal.load_key(self.paths.disk_key)
 
     def qemu_host(self) -> QemuHost:
         """What the command line needs to know of this host."""

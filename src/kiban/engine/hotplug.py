@@ -18,7 +18,7 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, lazily, netdev, nvram, ports, profiles, strays
+from kiban.engine import creating, diskuse, lazily, netdev, nvram, ports, profiles, strays
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
@@ -35,20 +35,20 @@ Device = Disk | Dvd | Nic
 Plug = Callable[[], Awaitable[None]]
 
 
-async def add_disk(handle: Handle, request: DiskRequest) -> None:
+async def add_disk(host: Host, handle: Handle, request: DiskRequest) -> None:
     """Add a disk; to a running machine on SCSI only."""
     async with handle.lock:
         handle.check("edit")
-        await creating.check_disk(request)
+        await creating.check_disk(host, request)
         if request.bus is None:
             fitting = await profiles.suggested(handle.machine)
             request = replace(request, bus=HOT_BUS if handle.alive else fitting.disk_bus if fitting else None)
         machine = contract.add_disk(handle.machine, request)
         disk = machine.disks[-1]
         _check_hot(handle, machine, disk, "added")
-        await creating.make_disk(handle.directory, machine, len(machine.disks) - 1, request)
+        await creating.make_disk(host, handle.directory, machine, len(machine.disks) - 1, request)
         try:
-            await _commit(handle, machine, disk.id, partial(_plug_disk, handle, disk))
+            await _commit(handle, machine, disk.id, partial(_plug_disk, host, handle, disk))
         except BaseException:
             if disk.owned:
                 (handle.directory / disk.path).unlink(missing_ok=True)
@@ -85,7 +85,7 @@ async def add_nic(host: Host, handle: Handle, request: NicRequest) -> None:
         handle.warnings += [said for said in ports.warnings(host, handle, (nic,)) if said not in handle.warnings]
 
 
-async def remove_device(handle: Handle, device_id: str) -> str:
+async def remove_device(host: Host, handle: Handle, device_id: str) -> str:
     """Take a disk, DVD drive or adapter out. Returns where the image of a disk of Kiban's own was put, or ''."""
     async with handle.lock:
         handle.check("edit")
@@ -93,6 +93,7 @@ async def remove_device(handle: Handle, device_id: str) -> str:
         machine = contract.remove_device(before, device_id)
         if handle.alive and device_id in [disk.id for disk, _ in lazily.waiting(before)]:
             lazily.check_copied(handle, f"parted from its {device_id}")
+        await _check_disk_goes(host, handle, device_id)
         there: list[Device] = [*before.disks, *before.dvds, *before.nics]
         _check_hot(handle, machine, next(d for d in there if d.id == device_id), "removed")
         if handle.alive:
@@ -120,6 +121,15 @@ async def change_floppy(handle: Handle, medium: str) -> None:
         filename = await _hand_over(handle, Path(medium), "rw")
         await handle.live.run("blockdev-add", devices.floppy_node(filename))
         await _put_in(handle, "floppy0")
+
+
+async def _check_disk_goes(host: Host, handle: Handle, device_id: str) -> None:
+    """Conflict when a command works on the image of a disk of Kiban's own, or another disk is made on it."""
+    gone = [disk for disk in handle.machine.disks if disk.id == device_id]
+    keys = {key for disk in gone if (key := diskuse.key_of(handle.directory / disk.path))}
+    host.claims.check((), keys)
+    if any(disk.owned for disk in gone):
+        await diskuse.check_no_children(host, keys)
 
 
 def _check_hot(handle: Handle, after: Machine, device: Device, what: str) -> None:
@@ -175,19 +185,29 @@ async def _hand_over(handle: Handle, path: Path, mode: Mode) -> str:
         os.close(descriptor)
 
 
-async def _plug_disk(handle: Handle, disk: Disk) -> None:
+async def _plug_disk(host: Host, handle: Handle, disk: Disk) -> None:
     if not handle.alive:
         return
-    filename = await _hand_over(handle, handle.directory / disk.path, "rw")
+    filename, parents = await _hand_over_disk(host, handle, disk)
     made: list[str] = []
     try:
-        for node in devices.disk_nodes(disk, filename):
+        for node in devices.disk_nodes(disk, filename, parents):
             await handle.live.run("blockdev-add", node)
             made.append(node["node-name"])
         await handle.live.run("device_add", devices.disk(handle.machine, disk))
     except KibanError:
         await _drop_nodes(handle, made)
         raise
+
+
+async def _hand_over_disk(host: Host, handle: Handle, disk: Disk) -> tuple[str, devices.Parents]:
+    """Give QEMU a disk and all that it is made on."""
+    path = handle.directory / disk.path
+    with contextlib.ExitStack() as stack:
+        above = diskuse.open_own_parents(stack, host, handle, disk)
+        await diskuse.check_no_children(host, {key} if (key := diskuse.key_of(path)) else ())
+        filename = await _hand_over(handle, path, "rw")
+        return filename, [(each.format, await handle.live.add_file(each.descriptor)) for each in above]
 
 
 async def _plug_dvd(handle: Handle, machine: Machine, device_id: str) -> None:
@@ -226,7 +246,7 @@ async def _unplug(handle: Handle, device_id: str) -> None:
     for nic in machine.nics:
         if nic.id == device_id:
             await _drop_netdevs(handle, [props["id"] for props in netdev.of(machine, nic, handle.runtime)])
-    await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in _names(d)])
+    await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in reversed(devices.node_names(d))])
     await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
 
 
@@ -247,10 +267,6 @@ async def _let_go(handle: Handle, device_id: str) -> None:
             f"The guest of {handle.name} did not let go of {device_id} within {UNPLUG_SECONDS:.0f} s.",
             f"Stop the machine and remove the device then: kiban stop {handle.name}",
         ) from None
-
-
-def _names(disk: Disk) -> list[str]:
-    return [node["node-name"] for node in devices.disk_nodes(disk, "")]
 
 
 async def _drop_nodes(handle: Handle, names: list[str]) -> None:

@@ -19,7 +19,7 @@ import psutil
 
 from kiban.adapters import unixsocket
 from kiban.adapters.qemu import cmdline, process
-from kiban.engine import lazily, netboot, netdev, supervision, tpm
+from kiban.engine import diskuse, lazily, netboot, netdev, supervision, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, HostLacks
@@ -52,6 +52,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
                 "A service with the same state directory started it: kiban ls",
                 code="is-running",
             ) from None
+        parents = await diskuse.open_parents(stack, host, handle)
         _make_runtime(handle.runtime, owner)
         swtpm: subprocess.Popen[bytes] | None = None
         try:
@@ -61,7 +62,7 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
                 tpm_socket, swtpm = tpm.start(handle, owner)
             sources = await lazily.serve(handle, owner)
             machine = handle.machine  # which may say by now that a disk is whole
-            runtime = _runtime(handle, sockets, tpm_socket=str(tpm_socket), incoming=incoming)
+            runtime = _runtime(handle, sockets, parents, tpm_socket=str(tpm_socket), incoming=incoming)
             runtime = replace(runtime, sources=sources)
             offered = host.qemu_host()
             line = cmdline.build(machine, generation(machine.generation), offered, runtime)
@@ -82,7 +83,9 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
     handle.warnings += host.slowness()
 
 
-def _runtime(handle: Handle, sockets: dict[str, socket.socket], *, tpm_socket: str, incoming: bool) -> cmdline.Runtime:
+def _runtime(
+    handle: Handle, sockets: dict[str, socket.socket], parents: diskuse.Parents, *, tpm_socket: str, incoming: bool
+) -> cmdline.Runtime:
     machine = handle.machine
     return cmdline.Runtime(
         directory=handle.directory,
@@ -92,6 +95,7 @@ def _runtime(handle: Handle, sockets: dict[str, socket.socket], *, tpm_socket: s
         tpm_socket=tpm_socket,
         netdevs=[props for nic in machine.nics for props in netdev.of(machine, nic, handle.runtime)],
         incoming=incoming,
+        parents=parents,
     )
 
 

@@ -46,6 +46,7 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
         was = handle.state
         _check_space(handle)
         await check_movable(handle)
+        await _check_no_jobs(handle)
         with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
             try:
                 await handle.live.run("stop")
@@ -73,6 +74,13 @@ async def check_movable(handle: Handle) -> None:
         raise Conflict(
             f"{handle.name} cannot be saved: this QEMU cannot keep the state of {what}.",
             f"Shut it down instead: kiban stop {handle.name}",
+        )
+
+
+async def _check_no_jobs(handle: Handle) -> None:
+    if await handle.live.run("query-block-jobs"):
+        raise Conflict(
+            f"{handle.name} cannot be saved while one of its disks is being merged.", "see kiban jobs", code="disk-busy"
         )
 
 

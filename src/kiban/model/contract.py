@@ -254,10 +254,14 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
             f"The format of {request.path} is not named, and Kiban does not guess: a guest could fake it.",
             f"Say --disk {request.path},format=qcow2 (or vhdx, vhd, raw).",
         )
+    if request.link and (request.copy or request.path is None):
+        raise BadInput(
+            "A linked disk is made on an existing image, and copies nothing.", "Say --disk PATH,format=qcow2,link."
+        )
     bus = check_bus(gen, request.bus, gen.disk_buses, "a disk")
     name = _next_id("disk", [d.id for d in machine.disks])
-    form = request.format or "qcow2"
-    owned = request.path is None or request.copy
+    form = "qcow2" if request.link or request.format is None else request.format
+    owned = request.path is None or request.copy or request.link
     disk = Disk(
         id=name,
         path=f"{name}.{SUFFIX[form]}" if owned else str(request.path),

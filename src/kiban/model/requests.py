@@ -22,6 +22,7 @@ class DiskRequest:
     format: DiskFormat | None = None  # qcow2 for a new disk; must be said for an existing one
     bus: Bus | None = None  # the generation's first when not said
     copy: bool = False  # take a private copy of an existing image into the machine's directory
+    link: bool = False  # make a differencing disk on it there, and leave the image itself as it is
     slot: int | None = None  # as of `kiban.model.machine.Disk`, with its bus; the first free one when not said
 
 
@@ -109,3 +110,27 @@ class Changes:
     guest: str | None = None
     autostart: bool | None = None
     notes: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DiskRef:
+    """A disk: a file, or a machine's disk by its id.
+
+    The format of a file is what its name's end says where none is named; a machine's disk has its own.
+    """
+
+    path: str = ""
+    format: str = ""
+    machine: str = ""  # name or id
+    disk: str = ""  # disk0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewImage:
+    """A disk image to be made at a path where nothing is yet. `size` is in bytes; None: that of what it is made of."""
+
+    path: str
+    format: str = ""  # as of a DiskRef
+    size: int | None = None
+    fixed: bool = False
+    parent: DiskRef | None = None  # for a differencing disk

@@ -60,6 +60,8 @@ class NewDisk(Wire):
     """What the guest has a driver for, or the generation's first, when left out."""
     copy_: Annotated[bool, Field(strict=True, alias="copy")] = False
     """Copy an existing image into the machine instead of using it where it is."""
+    link: Flag = False
+    """Make a differencing disk on an existing image, which itself is only read."""
     slot: Slot | None = None
 
 

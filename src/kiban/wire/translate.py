@@ -22,7 +22,13 @@ from kiban.wire import answers, requests
 def disk_request(disk: requests.NewDisk) -> DiskRequest:
     """A disk that is asked for."""
     return DiskRequest(
-        size=disk.size, path=disk.path, format=disk.format, bus=disk.bus, copy=disk.copy_, slot=disk.slot
+        size=disk.size,
+        path=disk.path,
+        format=disk.format,
+        bus=disk.bus,
+        copy=disk.copy_,
+        link=disk.link,
+        slot=disk.slot,
     )
 
 

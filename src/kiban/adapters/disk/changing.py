@@ -11,6 +11,7 @@ import asyncio
 import json
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,16 @@ async def create_child(path: Path, parent: list[Link], key: bytes, size: int | N
         await asyncio.to_thread(finish, part, target)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a disk is made of: a block node of QEMU's, its size in bytes, its name for errors, descriptors it needs."""
+
+    node: dict[str, Any]
+    size: int
+    path: Path
+    keep: Sequence[int] = ()
+
+
 async def convert(
     links: list[Link],
     target: Path,
@@ -71,27 +82,36 @@ async def convert(
     verify: bool = False,
     done: Done = nothing,
 ) -> None:
-    """Make a whole image of a chain, at a new path. What is zero takes no room, unless `fixed`.
+    """Make a whole image of a chain; see `convert_node`."""
+    size = links[0].facts.virtual_size
+    source = Source(node=node(links), size=size, path=links[0].path, keep=descriptors(links))
+    await convert_node(source, target, form, fixed=fixed, verify=verify, done=done)
+
+
+async def convert_node(
+    source: Source, target: Path, form: ImageFormat, *, fixed: bool = False, verify: bool = False, done: Done = nothing
+) -> None:
+    """Make a whole image of a disk, at a new path. What is zero takes no room, unless `fixed`.
 
     The result is opened and checked for its size and its own consistency; with `verify`, every byte is compared too.
 
-    Raises as `images.create` does, and Conflict (disk-busy) while another program writes to a link.
+    Raises as `images.create` does, and Conflict (disk-busy) while another program writes to the source.
     """
-    target, size = new_file(target), links[0].facts.virtual_size
-    check_size(form, size)
+    target = new_file(target)
+    check_size(form, source.size)
     if fixed:
-        await asyncio.to_thread(require_space, target, size)
+        await asyncio.to_thread(require_space, target, source.size)
     with unfinished(target) as (part, lock):
         share = 0.6 if verify else 1.0
-        source = name_of(node(links))
-        arguments = ["convert", "-p", "-W", "-m", "16", "-O", form.driver, *options(form, fixed), source, str(part)]
-        outcome = await qemu_img(*arguments, keep=(lock, *descriptors(links)), done=lambda part: done(part * share))
-        expect(outcome, links[0].path, target)
+        arguments = ["convert", "-p", "-W", "-m", "16", "-O", form.driver, *options(form, fixed), name_of(source.node)]
+        keep = (lock, *source.keep)
+        outcome = await qemu_img(*arguments, str(part), keep=keep, done=lambda part: done(part * share))
+        expect(outcome, source.path, target)
         if fixed:
             await asyncio.to_thread(take_room, lock, target)
-        await _check_result(part, form, size, target)
+        await _check_result(part, form, source.size, target)
         if verify:
-            await _compare(links, part, form, target, lambda part: done(share + part * (1 - share)))
+            await _compare(source, part, form, target, lambda part: done(share + part * (1 - share)))
         await asyncio.to_thread(finish, part, target)
 
 
@@ -219,25 +239,26 @@ async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) 
         raise Failed(f"{target} did not become what it was to be.", "try again, and look at the disks: dmesg")
 
 
-async def _compare(links: list[Link], part: Path, form: ImageFormat, target: Path, done: Done) -> None:
+async def _compare(source: Source, part: Path, form: ImageFormat, target: Path, done: Done) -> None:
     with open_regular(part) as descriptor:
-        made: dict[str, Any] = {
-            "driver": form.driver,
-            "file": {"driver": "file", "filename": f"/proc/self/fd/{descriptor}"},
-        }
+        made: dict[str, Any] = {"driver": form.driver, "file": {"driver": "file", "filename": _proc(descriptor)}}
         if form.name == "qcow2":
             made["backing"] = None
-        keep = [descriptor, *descriptors(links)]
-        outcome = await qemu_img("compare", "-p", name_of(node(links)), name_of(made), keep=keep, done=done)
+        arguments = ["compare", "-p", name_of(source.node), name_of(made)]
+        outcome = await qemu_img(*arguments, keep=(descriptor, *source.keep), done=done)
     if outcome.status == 1:
         raise Failed(f"{target} did not become the same as its source.", "try again, and look at the disks: dmesg")
     expect(outcome, target, target)
 
 
+def _proc(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
+
+
 async def clone(links: list[Link], target: Path, done: Done = nothing) -> None:
     """Copy an image as it is, by reflink where there is one; of a differencing disk a second child of its parent.
 
-    Raises as `copying.copy` does, and Conflict (file-busy) when somebody wrote to it meanwhile.
+    Raises as `images.create` does, and Conflict (file-busy) when somebody wrote to it meanwhile.
     """
     image, target = links[0], new_file(target)
     with unfinished(target) as (part, lock):

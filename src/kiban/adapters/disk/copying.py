@@ -11,9 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kiban.adapters.disk.placing import finish, new_file, no_space, unfinished
+from kiban.adapters.disk.placing import no_space
 from kiban.adapters.disk.space import require_space
-from kiban.adapters.files import open_regular
 from kiban.errors import Failed
 
 Done = Callable[[float], None]
@@ -28,25 +27,11 @@ def nothing(fraction: float) -> None:
     """A Done for callers that do not care."""
 
 
-async def copy(source: Path, target: Path, done: Done = nothing) -> None:
-    """Copy the file `source` to the new file `target` (mode 0600), which is there once it is whole.
-
-    On failure or cancel nothing of it is left.
-
-    Raises:
-        NotFound, NotAllowed, BadInput: the source, or the folder of the target.
-        Conflict: something of the target's name exists, or is being made.
-        HostLacks: not enough space.
-        Failed: it cannot be read or written.
-    """
-    target = new_file(target)
-    with open_regular(source) as descriptor, unfinished(target) as (part, lock):
-        await copy_into(descriptor, lock, target, done)
-        await asyncio.to_thread(finish, part, target)
-
-
 async def copy_into(source: int, target: int, name: Path, done: Done = nothing) -> None:
-    """Make the open file `target` a copy of the open file `source`; errors call it `name`. Ends soon when cancelled."""
+    """Make the open file `target` a copy of the open file `source`; errors call it `name`. Ends soon when cancelled.
+
+    Raises HostLacks (no-space) for a full disk, Failed when it cannot be read or written.
+    """
     stop = threading.Event()
     task = asyncio.ensure_future(asyncio.to_thread(_copy, source, target, name, done, stop))
     try:

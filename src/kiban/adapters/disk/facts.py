@@ -58,7 +58,7 @@ def read_facts(descriptor: int, path: Path, form: ImageFormat) -> Facts:
     headers.check_header(descriptor, path, form, child=True)
     status = os.fstat(descriptor)
     readers = {"raw": _raw, "qcow2": _qcow2, "vhd": _vhd, "vhdx": _vhdx}
-    found = readers[form.name](descriptor, path) if form.name in readers else _outline(descriptor, path, form)
+    found = readers[form.name](descriptor, path) if form.name in readers else _strange(descriptor, path, form)
     if not 0 < found.virtual_size <= form.largest:
         raise BadInput(
             f"{path} claims to be a disk of {format_size(found.virtual_size)}, which no {form.name} disk may be.",
@@ -69,9 +69,8 @@ def read_facts(descriptor: int, path: Path, form: ImageFormat) -> Facts:
     return found if found.identity else replace(found, identity=f"file:{status.st_size}:{status.st_mtime_ns}")
 
 
-def _outline(descriptor: int, path: Path, form: ImageFormat) -> Facts:
-    outline = headers.OUTLINES[form.name](descriptor, path)
-    return Facts(virtual_size=outline.size, kind="fixed" if outline.fixed else "dynamic")
+def _strange(descriptor: int, path: Path, form: ImageFormat) -> Facts:
+    return Facts(virtual_size=headers.strange_size(descriptor, path, form), kind="dynamic")
 
 
 def _raw(descriptor: int, path: Path) -> Facts:

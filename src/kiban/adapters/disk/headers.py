@@ -15,14 +15,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiban.adapters.disk.formats import ImageFormat, looks_like
-from kiban.adapters.disk.readonly import Outline, read_vdi, read_vmdk
+from kiban.adapters.disk.strange import vdi_size, vmdk_size
 from kiban.errors import BadInput
+from kiban.model.foreign import Extent
 
 _NAME_LIMIT = 1023  # qcow2's own limit for a backing file name; enough for a hint about a parent as well
 
 _CHAIN_HINT = "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD"
 _DAMAGED_HINT = "take the image from its source again"
-OUTLINES: dict[str, Callable[[int, Path], Outline]] = {"vmdk": read_vmdk, "vdi": read_vdi}
+_STRANGE: dict[str, Callable[[int, Extent], int]] = {"vmdk": vmdk_size, "vdi": vdi_size}
 
 
 def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool = False) -> None:
@@ -55,8 +56,13 @@ def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool 
         _check_vhd(descriptor, path, head, tail, child)
     elif form.name == "vhdx":
         _check_vhdx(descriptor, path, child)
-    elif form.name in OUTLINES:
-        OUTLINES[form.name](descriptor, path)
+    elif form.name in _STRANGE:
+        strange_size(descriptor, path, form)
+
+
+def strange_size(descriptor: int, path: Path, form: ImageFormat) -> int:
+    """Bytes of the disk in a VMDK or VDI; raises as `kiban.adapters.disk.strange` does."""
+    return _STRANGE[form.name](descriptor, Extent(path=str(path), offset=0, size=os.fstat(descriptor).st_size))
 
 
 def _damaged(path: Path, what: str) -> BadInput:

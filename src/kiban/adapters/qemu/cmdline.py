@@ -18,7 +18,7 @@ from kiban.adapters.qemu import devices
 from kiban.adapters.qemu.devices import Props
 from kiban.adapters.qemu.layout import layout
 from kiban.model.generations import Generation
-from kiban.model.machine import Com, Machine
+from kiban.model.machine import Com, DiskFormat, Machine
 
 Mode = Literal["ro", "rw", "append"]
 
@@ -44,6 +44,15 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Parent:
+    """An image that a disk is made on, opened for reading by whoever has seen that it is the right one."""
+
+    format: DiskFormat
+    path: Path
+    descriptor: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Runtime:
     """What belongs to one start. Descriptors are numbers in QEMU's own table; sockets are listening already."""
 
@@ -55,6 +64,7 @@ class Runtime:
     netdevs: Sequence[Props]  # the back ends that the adapters are attached to
     incoming: bool  # wait for a saved memory instead of booting
     sources: Mapping[str, devices.Source] = field(default_factory=dict)  # of disks that have not been copied wholly
+    parents: Mapping[str, Sequence[Parent]] = field(default_factory=dict)  # of differencing disks, by their ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +74,7 @@ class File:
     number: int
     path: Path
     mode: Mode
+    descriptor: int | None = None  # where it is open already
 
 
 @dataclass
@@ -81,9 +92,9 @@ class CommandLine:
         elif value is not None:
             self.argv.append(json.dumps(value, separators=(",", ":")))
 
-    def file(self, path: Path, mode: Mode) -> str:
+    def file(self, path: Path, mode: Mode, descriptor: int | None = None) -> str:
         """The name under which QEMU will find `path`."""
-        self.files.append(File(number=len(self.files) + 1, path=path, mode=mode))
+        self.files.append(File(number=len(self.files) + 1, path=path, mode=mode, descriptor=descriptor))
         return f"/dev/fdset/{len(self.files)}"
 
 
@@ -169,7 +180,9 @@ def _storage(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
     order = devices.boot_indexes(machine)
     for disk in machine.disks:
         filename = line.file(runtime.directory / disk.path, "rw")
-        for node in devices.disk_nodes(disk, filename, runtime.sources.get(disk.id)):
+        above = runtime.parents.get(disk.id, ())
+        parents = [(parent.format, line.file(parent.path, "ro", parent.descriptor)) for parent in above]
+        for node in devices.disk_nodes(disk, filename, parents, runtime.sources.get(disk.id)):
             line.add("-blockdev", node)
         line.add("-device", devices.disk(machine, disk) | order.get(disk.id, {}))
     for dvd in machine.dvds:

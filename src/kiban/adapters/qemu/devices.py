@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,9 @@ from kiban.model.generations import Bus
 from kiban.model.machine import Disk, DiskFormat, Dvd, Floppy, Machine, Nic, boot_class
 
 Props = dict[str, Any]
+Parents = Sequence[tuple[DiskFormat, str]]
+DEEPEST = 64
+"""Images of the longest chain."""
 
 HOTPLUG_PORTS = 2
 """Slots of generation 2's adapters whose root ports are always there."""
@@ -120,15 +123,37 @@ def empty(disk: Disk) -> str:
     return f"{disk.id}-empty"
 
 
-def image_node(disk: Disk, filename: str) -> Props:
+def parent(disk: Disk, number: int) -> str:
+    """Name of the node of a disk's parent (1), its parent (2), and so on."""
+    return f"{disk.id}-parent{number}"
+
+
+def node_names(disk: Disk) -> list[str]:
+    """Names that the nodes of a disk can have, each before those it is made on."""
+    return [*dict.fromkeys((node(disk), image(disk))), *(parent(disk, number) for number in range(1, DEEPEST))]
+
+
+def image_node(disk: Disk, filename: str, *, on_parent: bool = False) -> Props:
     """The node that speaks the image's format. The format is named, and no file it refers to is followed."""
+    below = parent(disk, 1) if on_parent else rest(disk) if disk.rest else None
+    return _image(image(disk), disk.format, filename, below)
+
+
+def _image(name: str, form: DiskFormat, filename: str, below: str | None) -> Props:
     props: Props = {
-        "node-name": image(disk),
-        "driver": DRIVERS[disk.format],
+        "node-name": name,
+        "driver": DRIVERS[form],
         "discard": "unmap",
         "file": {"driver": "file", "filename": filename, "discard": "unmap"},
     }
-    return {**props, "backing": rest(disk) if disk.rest else None} if disk.format == "qcow2" else props
+    return {**props, "backing": below} if form == "qcow2" else props
+
+
+def _parent_nodes(disk: Disk, parents: Parents) -> Iterator[Props]:
+    """The nodes of what a disk is made on, the last parent first."""
+    for number, (form, filename) in reversed([*enumerate(parents, start=1)]):
+        below = parent(disk, number + 1) if number < len(parents) else None
+        yield {**_image(parent(disk, number), form, filename, below), "read-only": True}
 
 
 @dataclass(frozen=True)
@@ -175,12 +200,19 @@ def pointed_at(disk: Disk, target: str) -> Props:
     return {"node-name": node(disk), "driver": "raw", "discard": "unmap", "file": target}
 
 
-def disk_nodes(disk: Disk, filename: str, source: Source | None = None) -> list[Props]:
-    """All nodes of a disk, in the order in which they must be made."""
-    below = image_node(disk, filename)
+def disk_nodes(disk: Disk, filename: str, parents: Parents = (), source: Source | None = None) -> list[Props]:
+    """All nodes of a disk, in the order in which they must be made.
+
+    Args:
+        disk: which.
+        filename: of its image.
+        parents: format and file name of its parent, that one's parent, and so on.
+        source: where its rest is served, when it has not been copied wholly.
+    """
     if source is not None:
-        return [rest_node(disk, source), below]
-    return [below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else [below]
+        return [rest_node(disk, source), image_node(disk, filename)]
+    below = [*_parent_nodes(disk, parents), image_node(disk, filename, on_parent=bool(parents))]
+    return [*below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else below
 
 
 def disk(machine: Machine, disk: Disk) -> Props:

@@ -99,11 +99,17 @@ class Monitor:
             self._hand_over(descriptor)
             await self.run("getfd", {"fdname": name})
 
-    async def add_file(self, descriptor: int) -> str:
-        """Give QEMU an open file, as a path that its block layer can open."""
+    async def add_file(self, descriptor: int, beside: int | None = None) -> str:
+        """Give QEMU an open file, as a path that its block layer can open.
+
+        Args:
+            descriptor: the file.
+            beside: the number of such a path, where the same file is opened for something else already.
+        """
         async with self._handing:
             self._hand_over(descriptor)
-            return f"/dev/fdset/{(await self.run('add-fd'))['fdset-id']}"
+            answer = await self.run("add-fd", None if beside is None else {"fdset-id": beside})
+            return f"/dev/fdset/{answer['fdset-id']}"
 
     def _hand_over(self, descriptor: int) -> None:
         try:

@@ -181,8 +181,10 @@ def spawn(line: CommandLine, *, inherit: Sequence[int], log: Path, owner: Accoun
     with contextlib.ExitStack() as stack:
         descriptors = list(inherit)
         for file in line.files:
-            descriptor = open_file(file.path, file.mode)
-            stack.callback(os.close, descriptor)
+            descriptor = file.descriptor
+            if descriptor is None:
+                descriptor = open_file(file.path, file.mode)
+                stack.callback(os.close, descriptor)
             descriptors.append(descriptor)
             argv[1:1] = ["-add-fd", f"fd={descriptor},set={file.number},opaque={file.path.name.replace(',', ',,')}"]
         output = _open_log(log)

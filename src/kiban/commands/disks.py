@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Disks as files, and the disks of machines: look at them, make, convert, clone, resize, compact, check, merge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiban.adapters.disk.changing import Check
+from kiban.engine import disks, diskview, merging
+from kiban.engine.diskview import DiskView
+from kiban.engine.host import Host
+from kiban.engine.progress import Progress
+from kiban.model.requests import DiskRef, NewImage
+
+
+async def info(host: Host, ref: DiskRef, folders: Sequence[str] = ()) -> DiskView:
+    """A disk, what it is made on, what is made on it, and who uses those."""
+    return await diskview.look(host, ref, folders)
+
+
+async def create(host: Host, new: NewImage, *, progress: Progress) -> DiskView:
+    """Make an empty disk, or a differencing one."""
+    return await _made(host, await disks.create(host, new, progress), new.format)
+
+
+async def convert(
+    host: Host, ref: DiskRef, new: NewImage, folders: Sequence[str], verify: bool, *, progress: Progress
+) -> DiskView:
+    """Make one whole disk, of another format or the same, of a disk and all that it is made on."""
+    made = await disks.convert(host, ref, new, folders, verify=verify, progress=progress)
+    return await _made(host, made, new.format)
+
+
+async def clone(host: Host, ref: DiskRef, target: str, *, progress: Progress) -> DiskView:
+    """Copy a disk as it is."""
+    _, form = disks.find(host, ref)
+    return await _made(host, await disks.clone(host, ref, target, progress), form.name)
+
+
+async def resize(host: Host, ref: DiskRef, size: int, shrink: bool, *, progress: Progress) -> DiskView:
+    """Give a disk another size; that of a running machine grows at once."""
+    await disks.resize(host, ref, size, shrink=shrink, progress=progress)
+    return await diskview.look(host, ref)
+
+
+async def compact(host: Host, ref: DiskRef, *, progress: Progress) -> DiskView:
+    """Give back the room of what is zero."""
+    await disks.compact(host, ref, progress)
+    return await diskview.look(host, ref)
+
+
+async def check(host: Host, ref: DiskRef, *, progress: Progress) -> Check:
+    """Look whether an image is consistent in itself."""
+    return await disks.check(host, ref, progress)
+
+
+async def merge(host: Host, ref: DiskRef, *, progress: Progress) -> DiskView:
+    """Put a differencing disk back into its parent, also under a running machine, which goes on with the parent."""
+    parent, form = await merging.merge(host, ref, progress)
+    return await _made(host, parent, form)
+
+
+async def _made(host: Host, path: Path, form: str) -> DiskView:
+    return await diskview.look(host, DiskRef(path=str(path), format=form))

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Differencing disks of Hyper-V's, which QEMU cannot put together: read through the confined server of chains."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kiban.adapters.chains import runner
+from kiban.adapters.chains.runner import Chain
+from kiban.adapters.disk.changing import Source
+from kiban.adapters.disk.facts import read_facts
+from kiban.adapters.disk.formats import ImageFormat
+from kiban.adapters.files import open_regular
+from kiban.engine.whole import in_thread
+
+if TYPE_CHECKING:
+    from kiban.engine.host import Host  # which takes machines on, merges that were broken off included
+
+
+def is_child(path: Path, form: ImageFormat) -> bool:
+    """Whether an image is a differencing VHD or VHDX. It blocks; raises as `read_facts` does."""
+    if form.name not in ("vhd", "vhdx"):
+        return False
+    with open_regular(path) as descriptor:
+        return read_facts(descriptor, path, form).kind == "differencing"
+
+
+async def describe(path: Path, form: ImageFormat, folders: Sequence[str]) -> Chain:
+    """The chain of such a disk; raises as `runner.describe` does."""
+    places = [Path(folder) for folder in folders]
+    return await asyncio.to_thread(runner.describe, path, form.name, places)
+
+
+@asynccontextmanager
+async def served(host: Host, path: Path, form: ImageFormat, folders: Sequence[str]) -> AsyncIterator[Source]:
+    """Such a disk as a node of QEMU's; its files are only read. Raises as `runner.serve` does.
+
+    The server ends with this.
+    """
+    places = [Path(folder) for folder in folders]
+    with tempfile.TemporaryDirectory(prefix="disk-", dir=host.paths.runtime) as place:
+        at = Path(place) / "nbd"
+        own = (os.geteuid(), os.getegid())  # qemu-img's, which is the client
+        disk = await in_thread(runner.serve, path, form.name, at, places, client=own)
+        try:
+            nbd = {"driver": "nbd", "server": {"type": "unix", "path": str(at)}, "export": disk.export}
+            yield Source(node={"driver": "raw", "read-only": True, "file": nbd}, size=disk.chain.size, path=path)
+        finally:
+            await in_thread(disk.end)
