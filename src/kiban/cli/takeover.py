@@ -29,7 +29,7 @@ def import_(
         int | None, typer.Option("--generation", metavar="1|2", help="Where the source does not say it.")
     ] = None,
     form: Annotated[
-        Literal["vhdx", "vhd", "qcow2", "raw", "vmdk", "vdi"] | None,
+        Literal["qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi"] | None,
         typer.Option("--format", help="Of a lone disk whose name does not say it."),
     ] = None,
     parents: Annotated[

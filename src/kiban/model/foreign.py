@@ -12,7 +12,7 @@ from typing import Literal
 
 Origin = Literal["vmcx", "xml", "ovf", "disk"]
 ForeignBus = Literal["ide", "scsi", "sata", "nvme", "unknown"]
-ImageKind = Literal["vhdx", "vhd", "qcow2", "raw", "vmdk", "vdi", "unknown"]
+ImageKind = Literal["qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi", "unknown"]
 ForeignBootClass = Literal["floppy", "dvd", "disk", "nic"]
 NicKind = Literal["synthetic", "legacy"]
 

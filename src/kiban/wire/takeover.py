@@ -20,7 +20,7 @@ class Import(Wire):
     """The source's own when left out."""
     generation: Annotated[int, Field(ge=1, le=2), Whole] | None = None
     """Wanted where the source does not say it."""
-    format: Literal["vhdx", "vhd", "qcow2", "raw", "vmdk", "vdi"] | None = None
+    format: Literal["qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi"] | None = None
     """Of a lone disk; by the end of its name when left out."""
     parents: Annotated[tuple[HostPath, ...], Field(max_length=16)] = ()
     """Folders where parent disks may lie, besides the source's own."""
