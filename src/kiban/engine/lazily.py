@@ -28,7 +28,7 @@ from kiban.adapters.qemu import devices
 from kiban.adapters.qemu.process import Account
 from kiban.engine.handle import Handle
 from kiban.engine.progress import Progress
-from kiban.engine.whole import in_thread
+from kiban.engine.whole import in_thread, whole
 from kiban.errors import Conflict, Failed, KibanError
 from kiban.model.machine import Disk, Machine, Rest
 
@@ -37,6 +37,7 @@ COMMAND = "disks.copy"
 LOOK_SECONDS = 2.0
 """Seconds between looks at whether the servers still are there."""
 POLL_SECONDS = 0.5
+STOP_SECONDS = 2.0
 log = logging.getLogger(__name__)
 
 
@@ -117,8 +118,7 @@ class _Copying:
         if handle.jobs is not None:
             with contextlib.suppress(Conflict):  # the service is stopping
                 self._job = handle.jobs.run(COMMAND, handle.name, partial(copy, handle)).id
-        # without jobs, as where one machine is all there is, the copying is nobody's business but its own
-        else:
+        else:  # without jobs, as where one machine is all there is, the copying is nobody's business but its own
             self._copies = asyncio.create_task(copy(handle, lambda fraction, text: None))
 
     async def close(self) -> None:
@@ -167,9 +167,13 @@ async def _stream(handle: Handle, disk: Disk, tell: Callable[[float], None]) -> 
     if not await asyncio.to_thread(taking.is_whole, image):
         if await _status(handle, job) is None:
             await handle.live.run("block-stream", {"job-id": job, "device": devices.node(disk)})
-        while (status := await _status(handle, job)) is not None:
-            tell(status["current-progress"] / max(status["total-progress"], 1))
-            await asyncio.sleep(POLL_SECONDS)
+        try:
+            while (status := await _status(handle, job)) is not None:
+                tell(status["current-progress"] / max(status["total-progress"], 1))
+                await asyncio.sleep(POLL_SECONDS)
+        except asyncio.CancelledError:
+            await whole(_stop(handle, job))
+            raise
         if not await asyncio.to_thread(taking.is_whole, image):
             raise Failed(
                 f"{disk.id} of {handle.name} could not be copied: QEMU could not read its source, or write the copy.",
@@ -177,6 +181,13 @@ async def _stream(handle: Handle, disk: Disk, tell: Callable[[float], None]) -> 
                 code="copy-failed",
             )
     await _let_go(handle, disk)
+
+
+async def _stop(handle: Handle, job: str) -> None:
+    """Who cancels the job wants QEMU to copy no more. What was copied stays; a QEMU that has ended copies nothing."""
+    with contextlib.suppress(KibanError, TimeoutError):
+        async with asyncio.timeout(STOP_SECONDS):
+            await handle.live.run("block-job-cancel", {"device": job, "force": True})
 
 
 async def _status(handle: Handle, job: str) -> dict[str, Any] | None:
