@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boots the whole Secure Boot matrix: every artifact on every kind of machine, kinds of media taking turns.
 
-Takes about half an hour of emulation and writes docs/reference/secure-boot-matrix.md; ends with an error when a
-prediction and what happened disagree. Run as: PYTHONPATH=src:tests/unit:tests/guest python tests/guest/matrix.py --full
+Takes about half an hour of emulation and writes docs/reference/secure-boot-matrix.md, where a machine that is not
+booted this time keeps its column; ends with an error when a prediction and what happened disagree. Run as:
+PYTHONPATH=src:tests/unit:tests/guest python tests/guest/matrix.py --full
 """
 
 from __future__ import annotations
@@ -127,22 +128,33 @@ def loads(machine: str, artifacts: dict[str, Artifact]) -> Iterator[Load]:
 
 def page(results: dict[str, list[Result]], artifacts: dict[str, Artifact]) -> str:
     """The page with the results so far."""
-    lines = [HEAD, _versions(), "", "| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
+    cells = kept(PAGE.read_text() if PAGE.exists() else "")
     found = {(machine, one.trial.artifact.name): one for machine, ones in results.items() for one in ones}
+    cells |= {(machine, name): _cell(CELLS[name][machine], one) for (machine, name), one in found.items()}
+    lines = [HEAD, _versions(), "", "| | " + " | ".join(COLUMNS) + " |", "|---" * (len(COLUMNS) + 1) + "|"]
     for name in artifacts:
-        cells = [_cell(CELLS[name][machine], found.get((machine, name))) for machine in COLUMNS]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    wrong = [one.line for one in found.values() if not one.agrees]
-    lines += ["", f"{len(found)} started, {len(wrong)} disagreements.", *wrong, "", "## Machines", ""]
-    lines += [f"* **{name}**: {words}" for name, words in MACHINES.items()]
-    lines += ["", "## Programs", ""]
-    lines += [f"* **{one.name}**: {one.words}" for one in artifacts.values()]
+        row = [cells.get((machine, name), f"`{CELLS[name][machine]}` ·") for machine in COLUMNS]
+        lines.append(f"| {name} | " + " | ".join(row) + " |")
+    started = [cell for cell in cells.values() if not cell.endswith("·")]
+    lines += ["", f"{len(started)} started, {sum(cell.startswith('≠') for cell in started)} disagreements."]
+    lines += [one.line for one in found.values() if not one.agrees]
+    lines += ["", "## Machines", "", *(f"* **{name}**: {words}" for name, words in MACHINES.items())]
+    lines += ["", "## Programs", "", *(f"* **{one.name}**: {one.words}" for one in artifacts.values())]
     return "\n".join(lines) + "\n" + FINDINGS
 
 
-def _cell(predicted: str, result: Result | None) -> str:
-    if result is None:
-        return f"`{predicted}` ·"
+def kept(text: str) -> dict[tuple[str, str], str]:
+    """The cells of an earlier page by machine and program, unless what is predicted has changed since."""
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("| ")]
+    return {
+        (machine, row[0]): cell
+        for row in rows
+        for machine, cell in zip(COLUMNS, row[1:], strict=True)
+        if row[0] in CELLS and f"`{CELLS[row[0]][machine]}`" in cell
+    }
+
+
+def _cell(predicted: str, result: Result) -> str:
     return f"{'' if result.agrees else '≠ '}`{predicted}` {result.trial.place}"
 
 

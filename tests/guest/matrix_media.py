@@ -58,7 +58,7 @@ def prepare(
         nics=[NicRequest(boot=_boot(one, p)) for one, p in both if one.place in ("pxe", "http")],
         boot=["disk", "dvd", "nic"],
         pause_after_boot_failure=True,
-        coms=[ComRequest(number=1, kind="socket")],
+        coms=[ComRequest(number=1, kind="file", path=str(folder / "console.txt"))],
         **settings,
     )
     return guest, list(_trials(both))

@@ -8,18 +8,14 @@ dozens of predictions meet what really happens in one start.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import queue
 import re
-import socket
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from matrix_artifacts import STOPS, Artifact
-from rig import Guest, until
+from rig import Guest
 
 from kiban.adapters.bootcheck import runner
 from kiban.adapters.firmware import trust as firmware_trust
@@ -27,7 +23,7 @@ from kiban.model.bootcheck import Medium, Report
 from kiban.model.trust import Trust
 
 WAIT = 180.0  # seconds without anything new after which a machine is given up
-QUIET = 1.0  # seconds without a word after which shim's box is taken to be waiting for its key
+QUIET = 2.0  # seconds without a word after which shim's box is taken to be waiting for its key
 _CONTROL = re.compile(r"\x1b\[[0-9;=?]*[A-Za-z]")
 _BOX = re.compile(r"Verification failed|Security (Policy )?Violation")
 _REFUSED = {
@@ -107,46 +103,29 @@ def trust_of(guest: Guest) -> Trust:
 
 
 class Console:
-    """What a machine says on COM1, as text without control sequences.
+    """What a machine says on COM1 from now on, as text without control sequences.
 
-    A thread reads it: QEMU throws away what it cannot write at once, and each byte of it takes a message's place in the
-    socket, so a reader who is away for a moment misses some.
+    COM1 leads to a file and not to a socket: QEMU throws away what a reader does not take at once.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, guest: Guest) -> None:
         self.text = ""
         self.ended = False
+        self._guest = guest
+        self._path = Path(guest.view.coms[0].path)
+        self._start = self._path.stat().st_size if self._path.exists() else 0
+        self._size = 0
         self._last = time.monotonic()
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.connect(str(path))
-        self._said: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._raw = b""
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        while said := self._receive():
-            self._said.put(said)
-        self._said.put(b"")
-
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(1 << 16)
-        except OSError:  # QEMU ended, or we hung up
-            return b""
 
     def listen(self) -> None:
-        """Take in what is said within a moment."""
-        try:
-            said = [self._said.get(timeout=0.2)]
-        except queue.Empty:
+        """Take in what was said."""
+        said = self._path.read_bytes()[self._start :] if self._path.exists() else b""
+        if len(said) > self._size:
+            self._size, self._last = len(said), time.monotonic()
+            self.text = _CONTROL.sub("", said.decode(errors="replace"))
             return
-        while not self._said.empty():
-            said.append(self._said.get())
-        self.ended = not said[-1]
-        self._raw += b"".join(said)
-        self._last = time.monotonic()
-        self.text = _CONTROL.sub("", self._raw.decode(errors="replace"))
+        self.ended = self._guest.view.state == "off"
+        time.sleep(0.2)
 
     def is_quiet(self) -> bool:
         """Whether nothing was said for a while."""
@@ -154,15 +133,8 @@ class Console:
 
     def press_return(self) -> None:
         """Press the key."""
-        self._socket.sendall(b"\r")
+        self._guest.client.press(self._guest.name, "ret")
         self._last = time.monotonic()
-
-    def close(self) -> None:
-        """Hang up."""
-        with contextlib.suppress(OSError):  # the other side did
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._reader.join()
-        self._socket.close()
 
 
 @dataclass(slots=True)
@@ -225,7 +197,7 @@ def run(guest: Guest, trials: Sequence[Trial], *, wait: float = WAIT) -> list[Re
     behind each adapter.
 
     Args:
-        guest: off, with a socket for COM1.
+        guest: off, with a file for COM1.
         trials: in the order in which they are to be tried.
         wait: seconds without an outcome after which a trial is given up.
     """
@@ -243,8 +215,8 @@ def run(guest: Guest, trials: Sequence[Trial], *, wait: float = WAIT) -> list[Re
 
 def _start(guest: Guest, trials: Sequence[Trial], wait: float) -> list[str]:
     """One start: what became of the trials up to the first that keeps the machine, that one at least."""
+    console = Console(guest)
     guest.client.start(guest.name)
-    console = Console(Path(guest.view.runtime) / "com1.sock")
     found: list[str] = []
     end = time.monotonic() + wait
     while len(found) < len(trials):
@@ -261,8 +233,5 @@ def _start(guest: Guest, trials: Sequence[Trial], wait: float) -> list[str]:
             console.press_return()
         if outcome and (trial.medium.kind == "folder" or not (tried.refused or tried.ended)):
             break  # behind an adapter's first entry are others of its, and PXE without an answer takes a minute
-    console.close()
-    if console.ended:
-        until(lambda: guest.view.state == "off", "the machine's end")
     guest.off()
     return found
