@@ -56,7 +56,7 @@ def run(*, guest: str = "debian", keep: bool = False, record: str = "", as_json:
     if guest not in GUESTS:
         raise NotFound(f"The demo has no guest called {guest!r}.", f"There are: {', '.join(GUESTS)}.")
     if os.environ.get("KIBAN_URL", "").startswith("https:"):
-        raise BadInput("The demo makes machines on this host, but KIBAN_URL names another.", "unset KIBAN_URL")
+        raise BadInput("The demo makes machines on this host, but KIBAN_URL names another.", "Unset KIBAN_URL")
     host, show, load = connect(), Show(to_stderr=as_json), os.getloadavg()[0]
     show.say(_PLAN.format(guest=GUESTS[guest].title))
     _require(host)

@@ -76,7 +76,7 @@ async def while_running(host: Host, path: Path, size: int) -> bool:
         if size > now:
             await handle.live.run("block_resize", {"node-name": node, "size": size})
         if await _size(handle, node) != size:
-            raise Failed(f"{disk.id} of {handle.name} did not become {format_size(size)}.", "see kiban disk info")
+            raise Failed(f"{disk.id} of {handle.name} did not become {format_size(size)}.", "See kiban disk info")
         handle.tell("disk-resized", disk=disk.id, size=size)
     return True
 

@@ -51,14 +51,14 @@ async def create(host: Host, new: NewImage, progress: Progress = quiet) -> Path:
     path, form = Path(new.path), format_of(Path(new.path), new.format, FORMATS)
     if new.parent is None:
         if new.size is None:
-            raise BadInput("A new disk needs a size.", "say how large: kiban disk create a.qcow2 20G", code="no-size")
+            raise BadInput("A new disk needs a size.", "Say how large: kiban disk create a.qcow2 20G", code="no-size")
         progress(0.0, f"making {path.name}")
         await images.create(path, form.name, new.size, fixed=new.fixed)
         return path
     if form.name != "qcow2" or new.fixed:
         raise BadInput(
             f"A differencing disk is a dynamic qcow2 here, not a {'fixed ' * new.fixed}{form.name}.",
-            "its parent may be of any format; name the child .qcow2",
+            "Its parent may be of any format; name the child .qcow2",
             code="bad-format",
         )
     async with opened(host, new.parent) as links, diskuse.working(host, f"Making {path.name}", links):
@@ -131,7 +131,7 @@ def _check_kept(links: Sequence[Link]) -> None:
     if links[0].form.name not in FORMATS:
         raise BadInput(
             f"A {links[0].form.name} is only read here.",
-            "convert it first: kiban disk convert",
+            "Convert it first: kiban disk convert",
             code="read-only-format",
         )
 

@@ -62,7 +62,7 @@ class Claims:
         """Conflict (disk-busy) when a command that goes on keeps others from using files like that."""
         for claim in self._held:
             if claim.writes & {*reads, *writes} or claim.reads & {*writes}:
-                raise Conflict(f"{claim.what} is going on, which needs that disk.", "see kiban jobs", code="disk-busy")
+                raise Conflict(f"{claim.what} is going on, which needs that disk.", "See kiban jobs", code="disk-busy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,7 +162,7 @@ def has_children(path: Path, child: Chained) -> Conflict:
     """The refusal to change what another disk is made on."""
     return Conflict(
         f"{path} is the parent of {child.own}, whose content would be lost by that.",
-        f"merge that one first, or make it whole: kiban disk info {path}",
+        f"Merge that one first, or make it whole: kiban disk info {path}",
         code="has-children",
     )
 
@@ -172,7 +172,7 @@ def _check_unchanged(links: Sequence[Link]) -> None:
     for link in links:
         now = os.fstat(link.descriptor)
         if (now.st_mtime_ns, now.st_size) != (link.status.st_mtime_ns, link.status.st_size) or not now.st_nlink:
-            raise Conflict(f"{link.path} was changed just now.", "try again", code="file-busy")
+            raise Conflict(f"{link.path} was changed just now.", "Try again", code="file-busy")
 
 
 async def check_no_children(host: Host, keys: Collection[Key]) -> None:

@@ -189,7 +189,7 @@ def _check_job(handle: Handle, disk: Disk, job: dict[str, Any]) -> None:
         why = str(job.get("error", "it was stopped"))
         raise Failed(
             f"Merging {disk.id} of {handle.name} failed: {why}.",
-            "its content is as it was; look at the space where the parent is",
+            "Its content is as it was; look at the space where the parent is",
             code="merge-failed",
         )
 

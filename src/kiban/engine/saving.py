@@ -80,7 +80,7 @@ async def check_movable(handle: Handle) -> None:
 async def _check_no_jobs(handle: Handle) -> None:
     if await handle.live.run("query-block-jobs"):
         raise Conflict(
-            f"{handle.name} cannot be saved while one of its disks is being merged.", "see kiban jobs", code="disk-busy"
+            f"{handle.name} cannot be saved while one of its disks is being merged.", "See kiban jobs", code="disk-busy"
         )
 
 

@@ -84,11 +84,11 @@ def follow(
             parent = _open(stack, place, parent_form)
         except NotFound:
             raise NotFound(
-                f"{place}, the parent of {child.path}, is missing.", "put it back where it was", code="no-parent"
+                f"{place}, the parent of {child.path}, is missing.", "Put it back where it was", code="no-parent"
             ) from None
         _check_parent(child, parent, key)
         if parent.key in [link.key for link in links] or len(links) == DEEPEST:
-            raise BadInput(f"{child.path} is in a chain without an end.", "take it from its source", code="chain-loop")
+            raise BadInput(f"{child.path} is in a chain without an end.", "Take it from its source", code="chain-loop")
         links.append(parent)
 
 
@@ -106,7 +106,7 @@ def _place_of_parent(child: Link, key: bytes, strict: bool) -> tuple[Path, Image
     if child.form.name != "qcow2":
         raise BadInput(
             f"{child.path} is a differencing disk and needs its parent, '{shown}'.",
-            "make it whole first: kiban disk convert",
+            "Make it whole first: kiban disk convert",
             code="needs-parent",
         )
     if not name or _PROTOCOL.match(name):
@@ -116,7 +116,7 @@ def _place_of_parent(child: Link, key: bytes, strict: bool) -> tuple[Path, Image
     if facts.parent_format not in known:
         raise BadInput(
             f"{child.path} does not say what format its parent '{shown}' has.",
-            f"say it, if you know: qemu-img rebase -u -F FORMAT -b {shown} {child.path}",
+            f"Say it, if you know: qemu-img rebase -u -F FORMAT -b {shown} {child.path}",
             code="no-parent-format",
         )
     form = known[facts.parent_format]
@@ -129,7 +129,7 @@ def _place_of_parent(child: Link, key: bytes, strict: bool) -> tuple[Path, Image
 def _elsewhere(child: Link, name: str) -> BadInput:
     return BadInput(
         f"{child.path} refers to '{name}', and nothing proves that it was made on it here.",
-        "if both are to be trusted, lay them into one folder and make it whole: kiban disk convert",
+        "If both are to be trusted, lay them into one folder and make it whole: kiban disk convert",
         code="parent-elsewhere",
     )
 
@@ -140,7 +140,7 @@ def _check_parent(child: Link, parent: Link, key: bytes) -> None:
     if states and not states & {parent.facts.identity, seal.merging(parent.status)}:
         raise Conflict(
             f"{parent.path} was changed since {child.path} was made on it.",
-            "put back the parent as it was then, with its time (cp -p)",
+            "Put back the parent as it was then, with its time (cp -p)",
             code="parent-changed",
         )
 
@@ -199,7 +199,7 @@ def write_record(descriptor: int, words: tuple[str, ...]) -> None:
     offset, size = struct.unpack(">QI", os.pread(descriptor, 12, 8))
     name = os.pread(descriptor, size, offset)
     if len(data) != _RECORD_BYTES or 0 not in there or there[0] + 8 + _RECORD_BYTES + 8 + len(name) > 4096:
-        raise Failed("The parent's state does not fit into the header of its child.", "use a shorter path")
+        raise Failed("The parent's state does not fit into the header of its child.", "Use a shorter path")
     if RECORD in there:
         os.pwrite(descriptor, data, there[RECORD] + 8)
         return

@@ -54,7 +54,7 @@ async def create_child(path: Path, parent: list[Link], key: bytes, size: int | N
     check_size(form, size)
     name = chain.backing_name(target, parent[0].real)
     if len(os.fsencode(name)) > _LONGEST_NAME:
-        raise BadInput(f"The path of the parent, {name[:80]}…, is too long.", "give it a shorter one", code="bad-path")
+        raise BadInput(f"The path of the parent, {name[:80]}…, is too long.", "Give it a shorter one", code="bad-path")
     with unfinished(target) as (part, lock):
         # -u: it does not look at the parent; we have
         arguments = ["create", "-q", "-u", "-f", "qcow2", "-b", name, "-F", parent[0].form.driver, str(part), str(size)]
@@ -149,7 +149,7 @@ def _check_rebuild(image: Link) -> None:
     elif image.facts.logical_sector != 512:
         lost = f"has sectors of {image.facts.logical_sector} bytes, which QEMU cannot make"
     if lost:
-        raise BadInput(f"{image.path} {lost}.", "convert it to a new disk: kiban disk convert", code="cannot-rebuild")
+        raise BadInput(f"{image.path} {lost}.", "Convert it to a new disk: kiban disk convert", code="cannot-rebuild")
 
 
 def _clusters(image: Link) -> list[str]:
@@ -196,7 +196,7 @@ async def _check_shrink(links: list[Link], size: int, shrink: bool) -> None:
     if not shrink:
         raise BadInput(
             f"{path} has {format_size(old)}, so {format_size(size)} would make it smaller.",
-            "if that is meant, say --shrink; nothing is cut off but what is empty",
+            "If that is meant, say --shrink; nothing is cut off but what is empty",
             code="needs-shrink",
         )
     end = {"driver": "raw", "offset": size, "size": old - size, "file": node(links)}
@@ -205,7 +205,7 @@ async def _check_shrink(links: list[Link], size: int, shrink: bool) -> None:
     if outcome.status == 1:
         raise BadInput(
             f"{path} has data in what would be cut off, behind {format_size(size)}.",
-            "make its partitions smaller in the guest first; a GPT keeps its second table at the very end of the disk",
+            "Make its partitions smaller in the guest first; a GPT keeps its second table at the very end of the disk",
             code="would-lose-data",
         )
     expect(outcome, path, path)
@@ -227,7 +227,7 @@ async def _check_node(props: dict[str, Any], keep: list[int], path: Path) -> Che
         errors = int(found.get("corruptions", 0)) + int(found.get("check-errors", 0))
         return Check(known=True, errors=errors, leaks=int(found.get("leaks", 0)))
     except (ValueError, TypeError, AttributeError):
-        raise Failed("qemu-img check said nothing intelligible.", "see kiban doctor", code="bad-tool") from None
+        raise Failed("qemu-img check said nothing intelligible.", "See kiban doctor", code="bad-tool") from None
 
 
 async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) -> None:
@@ -236,7 +236,7 @@ async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) 
         image = Link(path=part, real=part, form=form, facts=facts, status=os.fstat(descriptor), descriptor=descriptor)
         found = await check([image])
     if facts.virtual_size != size or found.errors:
-        raise Failed(f"{target} did not become what it was to be.", "try again, and look at the disks: dmesg")
+        raise Failed(f"{target} did not become what it was to be.", "Try again, and look at the disks: dmesg")
 
 
 async def _compare(source: Source, part: Path, form: ImageFormat, target: Path, done: Done) -> None:
@@ -247,7 +247,7 @@ async def _compare(source: Source, part: Path, form: ImageFormat, target: Path, 
         arguments = ["compare", "-p", name_of(source.node), name_of(made)]
         outcome = await qemu_img(*arguments, keep=(descriptor, *source.keep), done=done)
     if outcome.status == 1:
-        raise Failed(f"{target} did not become the same as its source.", "try again, and look at the disks: dmesg")
+        raise Failed(f"{target} did not become the same as its source.", "Try again, and look at the disks: dmesg")
     expect(outcome, target, target)
 
 
@@ -266,7 +266,7 @@ async def clone(links: list[Link], target: Path, done: Done = nothing) -> None:
         now = os.fstat(image.descriptor)
         if (now.st_size, now.st_mtime_ns) != (image.status.st_size, image.status.st_mtime_ns):
             raise Conflict(
-                f"{image.path} was written to meanwhile.", "see who uses it, then try again", code="file-busy"
+                f"{image.path} was written to meanwhile.", "See who uses it, then try again", code="file-busy"
             )
         if len(links) > 1:
             await _point_at(part, target, lock, links[1])
@@ -285,8 +285,8 @@ def expect(outcome: Outcome, source: Path, target: Path) -> None:
     if outcome.status == 0:
         return
     if "lock" in outcome.complaint and "Failed to get" in outcome.complaint:
-        raise Conflict(f"{source} is in use by another program.", "see which: fuser -v FILE", code="disk-busy")
+        raise Conflict(f"{source} is in use by another program.", "See which: fuser -v FILE", code="disk-busy")
     reason = last_line(outcome.complaint)
     if "No space left on device" in reason:
         raise no_space(target)
-    raise Failed(f"qemu-img did not do it with {source}: {reason}.", "see kiban disk check", code="tool-failed")
+    raise Failed(f"qemu-img did not do it with {source}: {reason}.", "See kiban disk check", code="tool-failed")

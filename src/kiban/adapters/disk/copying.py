@@ -54,9 +54,9 @@ def _copy(source: int, target: int, name: Path, done: Done, stop: threading.Even
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise no_space(name) from None
-        raise Failed(f"{name} could not be made: {error.strerror}.", "look at the disks: dmesg") from error
+        raise Failed(f"{name} could not be made: {error.strerror}.", "Look at the disks: dmesg") from error
     if not stop.is_set() and os.fstat(target).st_size != size:
-        raise Failed(f"{name} did not become what it is a copy of.", "try again when nobody writes to the source")
+        raise Failed(f"{name} did not become what it is a copy of.", "Try again when nobody writes to the source")
 
 
 def _cloned(source: int, target: int) -> bool:

@@ -62,7 +62,7 @@ def read_facts(descriptor: int, path: Path, form: ImageFormat) -> Facts:
     if not 0 < found.virtual_size <= form.largest:
         raise BadInput(
             f"{path} claims to be a disk of {format_size(found.virtual_size)}, which no {form.name} disk may be.",
-            f"the largest is {format_size(form.largest)}",
+            f"The largest is {format_size(form.largest)}",
             code="damaged-image",
         )
     # a format without a mark of its own for each change: any write moves the time of the file
@@ -138,7 +138,7 @@ def _vhdx(descriptor: int, path: Path) -> Facts:
     sizes = {name: _item(descriptor, region, items, name) for name in (_DISK_SIZE, _LOGICAL_SECTOR, _PHYSICAL_SECTOR)}
     logical, physical = sizes[_LOGICAL_SECTOR] & 0xFFFFFFFF, sizes[_PHYSICAL_SECTOR] & 0xFFFFFFFF
     if logical not in _SECTORS or physical not in _SECTORS:
-        raise BadInput(f"{path} is damaged: its sectors have no size.", "take it from its source", code="damaged-image")
+        raise BadInput(f"{path} is damaged: its sectors have no size.", "Take it from its source", code="damaged-image")
     flags = _item(descriptor, region, items, headers.FILE_PARAMETERS) >> 32
     written, dirty = _vhdx_header(descriptor)
     return Facts(

@@ -44,7 +44,7 @@ def image_format(name: str, known: Mapping[str, ImageFormat] = FORMATS) -> Image
     """The format of that name; BadInput, with the names there are, for any other."""
     found = known.get(name)
     if found is None:
-        raise BadInput(f"'{name[:40]}' is not a disk format.", f"use one of: {', '.join(known)}", code="unknown-format")
+        raise BadInput(f"'{name[:40]}' is not a disk format.", f"Use one of: {', '.join(known)}", code="unknown-format")
     return found
 
 
@@ -64,7 +64,7 @@ def format_of(path: Path, named: str = "", known: Mapping[str, ImageFormat] = RE
     if not said:
         raise BadInput(
             f"{path.name} does not say by its name what format it has.",
-            f"say it: --format with one of {', '.join(known)}",
+            f"Say it: --format with one of {', '.join(known)}",
             code="unknown-format",
         )
     return image_format(said, known)
@@ -75,7 +75,7 @@ def check_size(form: ImageFormat, size: int) -> None:
     if size < form.smallest:
         raise BadInput(
             f"A {form.name} disk of {format_size(size)} is too small.",
-            f"the smallest is {format_size(form.smallest)}",
+            f"The smallest is {format_size(form.smallest)}",
             code="bad-size",
         )
     if size > form.largest:
@@ -87,7 +87,7 @@ def check_size(form: ImageFormat, size: int) -> None:
     if size % form.multiple:
         raise BadInput(
             f"A {form.name} disk cannot have {size} bytes.",
-            f"the size is a multiple of {format_size(form.multiple)}",
+            f"The size is a multiple of {format_size(form.multiple)}",
             code="bad-size",
         )
 

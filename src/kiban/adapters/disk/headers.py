@@ -21,8 +21,8 @@ from kiban.model.foreign import Extent
 
 _NAME_LIMIT = 1023  # qcow2's own limit for a backing file name; enough for a hint about a parent as well
 
-_CHAIN_HINT = "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD"
-_DAMAGED_HINT = "take the image from its source again"
+_CHAIN_HINT = "Merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD"
+_DAMAGED_HINT = "Take the image from its source again"
 _STRANGE: dict[str, Callable[[int, Extent], int]] = {"vmdk": vmdk_size, "vdi": vdi_size}
 
 
@@ -89,20 +89,20 @@ def _check_qcow2(descriptor: int, path: Path, head: bytes, child: bool) -> None:
         name = _shown(os.pread(descriptor, min(backing_size, _NAME_LIMIT), min(backing_offset, 1 << 62)), "utf-8")
         raise BadInput(
             f"{path} is only the changes to another image, '{name}'.",
-            "make it whole where its backing file is: qemu-img convert -O qcow2 IMAGE WHOLE",
+            "Make it whole where its backing file is: qemu-img convert -O qcow2 IMAGE WHOLE",
             code="has-backing-file",
         )
     if incompatible & 4:
         raise BadInput(
             f"{path} keeps its data in another file.",
-            "make it whole where its data file is: qemu-img convert -O qcow2 IMAGE WHOLE",
+            "Make it whole where its data file is: qemu-img convert -O qcow2 IMAGE WHOLE",
             code="has-data-file",
         )
     if crypt:
-        raise BadInput(f"{path} is encrypted.", "decrypt it into a new image: qemu-img convert", code="encrypted-image")
+        raise BadInput(f"{path} is encrypted.", "Decrypt it into a new image: qemu-img convert", code="encrypted-image")
     _check_qcow2_tables(descriptor, path, head)
     if incompatible & 2:
-        raise BadInput(f"{path} is marked corrupt.", "repair a copy: qemu-img check -r all COPY", code="damaged-image")
+        raise BadInput(f"{path} is marked corrupt.", "Repair a copy: qemu-img check -r all COPY", code="damaged-image")
 
 
 def _check_qcow2_tables(descriptor: int, path: Path, head: bytes) -> None:

@@ -86,7 +86,7 @@ def check_made(target: Path, outcome: Outcome) -> None:
     reason = last_line(outcome.complaint)
     if os.strerror(errno.ENOSPC) in reason:
         raise no_space(target)
-    raise Failed(f"qemu-img could not make {target}: {reason}.", "see kiban doctor", code="create-failed")
+    raise Failed(f"qemu-img could not make {target}: {reason}.", "See kiban doctor", code="create-failed")
 
 
 async def inspect(path: Path, format: str) -> ImageInfo:
@@ -112,7 +112,7 @@ async def inspect(path: Path, format: str) -> ImageInfo:
     if outcome.status != 0:
         raise BadInput(
             f"{path} cannot be opened as {form.name}: {last_line(outcome.complaint)}.",
-            "take the image from its source again; a VHDX that was not closed must be opened by Hyper-V once",
+            "Take the image from its source again; a VHDX that was not closed must be opened by Hyper-V once",
             code="damaged-image",
         )
     return ImageInfo(path, form.name, _virtual_size(path, form, outcome.output), actual)
@@ -134,12 +134,12 @@ def _virtual_size(path: Path, form: ImageFormat, output: str) -> int:
     try:
         size = json.loads(output)["virtual-size"]
     except (ValueError, TypeError, KeyError):
-        raise Failed("qemu-img info said nothing intelligible.", "see kiban doctor", code="bad-tool") from None
+        raise Failed("qemu-img info said nothing intelligible.", "See kiban doctor", code="bad-tool") from None
     if not isinstance(size, int) or not 0 < size <= form.largest:
         shown = format_size(size) if isinstance(size, int) else "no size"
         raise BadInput(
             f"{path} claims to be a disk of {shown}, which no {form.name} disk may be.",
-            f"the largest is {format_size(form.largest)}",
+            f"The largest is {format_size(form.largest)}",
             code="damaged-image",
         )
     return size

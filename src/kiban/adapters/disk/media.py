@@ -42,7 +42,7 @@ def check_iso(path: Path) -> Medium:
     if area[1:6] != b"CD001" and not (area[1:6] == b"BEA01" and marks & {b"NSR02", b"NSR03"}):
         raise BadInput(
             f"{path} is not an ISO image: no ISO 9660 or UDF volume begins at 32 KiB.",
-            "a hard disk image goes to --disk, a floppy image to --floppy",
+            "A hard disk image goes to --disk, a floppy image to --floppy",
             code="not-an-iso",
         )
     return Medium(path, size)
@@ -59,7 +59,7 @@ def check_floppy(path: Path) -> Medium:
     if size not in FLOPPY_SIZES.values():
         raise BadInput(
             f"{path} is not a floppy image: no floppy has {format_size(size)} ({size} bytes).",
-            f"sizes of floppies: {', '.join(FLOPPY_SIZES)}",
+            f"Sizes of floppies: {', '.join(FLOPPY_SIZES)}",
             code="not-a-floppy",
         )
     return Medium(path, size)

@@ -34,7 +34,7 @@ def check(links: list[Link]) -> tuple[Link, Link]:
     if child.facts.virtual_size > parent.facts.virtual_size and parent.form.name not in _GROWS:
         raise BadInput(
             f"{child.path} is larger than its parent, a {parent.form.name}, which cannot grow in place.",
-            "make a whole disk of it instead: kiban disk convert",
+            "Make a whole disk of it instead: kiban disk convert",
             code="bad-size",
         )
     return child, parent

@@ -22,7 +22,7 @@ def new_file(path: Path) -> Path:
     """The absolute path of a file to be; Conflict when there is something of that name."""
     target = path.absolute()  # an absolute path is never taken for a protocol ("nbd:...") by QEMU
     if target.exists() or target.is_symlink():
-        raise Conflict(f"{target} exists already.", "choose another name, or remove it", code="file-exists")
+        raise Conflict(f"{target} exists already.", "Choose another name, or remove it", code="file-exists")
     return target
 
 
@@ -36,20 +36,20 @@ def unfinished(target: Path) -> Iterator[tuple[Path, int]]:
     try:
         lock = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"There is no folder {target.parent}.", f"mkdir -p {target.parent}", code="no-folder") from None
+        raise NotFound(f"There is no folder {target.parent}.", f"Mkdir -p {target.parent}", code="no-folder") from None
     except PermissionError:
-        raise NotAllowed(f"{target.parent} may not be written to.", "choose another folder", code="no-access") from None
+        raise NotAllowed(f"{target.parent} may not be written to.", "Choose another folder", code="no-access") from None
     except OSError as error:
-        raise BadInput(f"{target} cannot be made: {error.strerror}.", "choose another name", code="bad-path") from error
+        raise BadInput(f"{target} cannot be made: {error.strerror}.", "Choose another name", code="bad-path") from error
     try:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Conflict(f"{target} is being made already.", "wait for that to end", code="file-busy") from None
+            raise Conflict(f"{target} is being made already.", "Wait for that to end", code="file-busy") from None
         if not part.exists() or not part.samefile(f"/proc/self/fd/{lock}"):
-            raise Conflict(f"{target} was made just now.", "choose another name", code="file-exists")
+            raise Conflict(f"{target} was made just now.", "Choose another name", code="file-exists")
         if os.fstat(lock).st_uid != os.geteuid():  # laid there in a shared folder by somebody who would keep reading it
-            raise NotAllowed(f"{part} belongs to another user.", "choose a folder of your own", code="foreign-file")
+            raise NotAllowed(f"{part} belongs to another user.", "Choose a folder of your own", code="foreign-file")
         try:
             yield part, lock
         finally:
@@ -73,7 +73,7 @@ def finish_over(part: Path, target: Path, old: os.stat_result) -> None:
     """
     now = target.stat()
     if (now.st_dev, now.st_ino, now.st_mtime_ns) != (old.st_dev, old.st_ino, old.st_mtime_ns):
-        raise Conflict(f"{target} was changed meanwhile.", "see who else uses it, then try again", code="file-busy")
+        raise Conflict(f"{target} was changed meanwhile.", "See who else uses it, then try again", code="file-busy")
     with open_regular(part) as descriptor:
         os.fchmod(descriptor, old.st_mode & 0o7777)
         made = os.fstat(descriptor)
@@ -97,8 +97,8 @@ def _rename_noreplace(part: Path, target: Path) -> None:
         part.rename(target)
         return
     if reason in (errno.EEXIST, errno.EINVAL):
-        raise Conflict(f"{target} exists already.", "choose another name, or remove it", code="file-exists")
-    raise Failed(f"{target} cannot be given its name: {os.strerror(reason)}.", "see the folder", code="create-failed")
+        raise Conflict(f"{target} exists already.", "Choose another name, or remove it", code="file-exists")
+    raise Failed(f"{target} cannot be given its name: {os.strerror(reason)}.", "See the folder", code="create-failed")
 
 
 def take_room(descriptor: int, target: Path) -> None:
@@ -107,10 +107,10 @@ def take_room(descriptor: int, target: Path) -> None:
         os.posix_fallocate(descriptor, 0, os.fstat(descriptor).st_size)
     except OSError as error:
         if error.errno != errno.ENOSPC:
-            raise Failed(f"{target} cannot be given its room: {error.strerror}.", "make it without fixed") from error
+            raise Failed(f"{target} cannot be given its room: {error.strerror}.", "Make it without fixed") from error
         raise no_space(target) from None
 
 
 def no_space(target: Path) -> HostLacks:
     """The error of a disk that became full."""
-    return HostLacks(f"There is no space left for {target}.", "free some, or choose another folder", code="no-space")
+    return HostLacks(f"There is no space left for {target}.", "Free some, or choose another folder", code="no-space")

@@ -31,7 +31,7 @@ def load_key(path: Path) -> bytes:
     except OSError as error:
         raise Damaged(f"{path} cannot be read: {error.strerror}.", f"ls -l {path}") from error
     if len(key) != KEY_BYTES or path.stat().st_uid != os.geteuid():
-        raise Damaged(f"{path} is not the key that it was.", "restore it; without it no differencing disk is trusted")
+        raise Damaged(f"{path} is not the key that it was.", "Restore it; without it no differencing disk is trusted")
     return key
 
 

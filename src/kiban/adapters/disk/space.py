@@ -25,6 +25,6 @@ def require_space(path: Path, needed: int) -> None:
     if free < needed:
         raise HostLacks(
             f"{path} needs {format_size(needed)}, but only {format_size(free)} are free there.",
-            "free some space, choose a smaller size, or another folder",
+            "Free some space, choose a smaller size, or another folder",
             code="no-space",
         )

@@ -77,7 +77,7 @@ async def qemu_img(
             output, complaint = await asyncio.gather(_read(process.stdout, done), _read(process.stderr))
             status = await process.wait()
     except TimeoutError:
-        raise TimedOut(f"qemu-img {arguments[0]} took over {timeout:g} s.", "try again", code="timeout") from None
+        raise TimedOut(f"qemu-img {arguments[0]} took over {timeout:g} s.", "Try again", code="timeout") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -94,7 +94,7 @@ async def _read(stream: asyncio.StreamReader, done: Callable[[float], None] | No
             continue
         data += chunk
         if len(data) > _OUTPUT_LIMIT:
-            raise Failed("qemu-img said more than can be true.", "do not trust the image", code="too-much-output")
+            raise Failed("qemu-img said more than can be true.", "Do not trust the image", code="too-much-output")
     return data.decode(errors="replace")
 
 

@@ -22,7 +22,7 @@ else:
     def _unzstd(packed: bytes, size: int) -> bytes:
         raise Damaged(
             "The image is compressed with zstd, which Python reads from version 3.14 on.",
-            "convert it: qemu-img convert -O qcow2 IMAGE PLAIN",
+            "Convert it: qemu-img convert -O qcow2 IMAGE PLAIN",
         )
 
 

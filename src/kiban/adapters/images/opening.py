@@ -29,4 +29,4 @@ def open_image(source: Source, form: str) -> Source:
     openers: dict[str, Callable[[Source], Source]] = {"vhd": open_vhd, "vhdx": open_vhdx, "qcow2": open_qcow2}
     if form in openers:
         return openers[form](source)
-    raise BadInput(f"'{form[:40]}' is not an image format.", "use raw, iso, vhd, vhdx or qcow2", code="unknown-format")
+    raise BadInput(f"'{form[:40]}' is not an image format.", "Use raw, iso, vhd, vhdx or qcow2", code="unknown-format")

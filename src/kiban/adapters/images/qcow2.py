@@ -54,16 +54,16 @@ def _backing_file(source: Source, start: int, length: int) -> BadInput:
 
 def _check_features(incompatible: int, crypt: int) -> None:
     if crypt:
-        raise BadInput("The image is encrypted.", "decrypt it into a new one: qemu-img convert", code="encrypted-image")
+        raise BadInput("The image is encrypted.", "Decrypt it into a new one: qemu-img convert", code="encrypted-image")
     if incompatible & _DATA_FILE:
         raise BadInput("The image keeps its data in another file.", _CONVERT, code="has-data-file")
     if incompatible & _CORRUPT:
-        raise Damaged("The image is marked corrupt.", "repair a copy: qemu-img check -r all COPY")
+        raise Damaged("The image is marked corrupt.", "Repair a copy: qemu-img check -r all COPY")
     if incompatible & _EXTENDED_L2 or incompatible & ~_KNOWN:
         what = "extended L2 entries" if incompatible & _EXTENDED_L2 else f"the features {incompatible & ~_KNOWN:#x}"
         raise BadInput(
             f"The image uses {what}, which cannot be looked into here.",
-            "convert it: qemu-img convert -O qcow2 IMAGE PLAIN",
+            "Convert it: qemu-img convert -O qcow2 IMAGE PLAIN",
             code="unknown-feature",
         )
 

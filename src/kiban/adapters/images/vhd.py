@@ -108,7 +108,7 @@ def _needs_parent(parent: Parent) -> BadInput:
     name = shown_name(next(iter(parent.names), parent.relative).encode("utf-8", "replace"), "utf-8")
     return BadInput(
         f"The VHD is a differencing disk and needs its parent{f', {name!r}' if name else ''}.",
-        "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
+        "Merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
         code="needs-parent",
     )
 

@@ -141,7 +141,7 @@ def _regions(source: Source) -> dict[bytes, Window]:
 def _unknown(guid: bytes) -> BadInput:
     return BadInput(
         f"The VHDX requires a feature that is not known, {uuid.UUID(bytes_le=guid)}.",
-        "convert it with the program that wrote it",
+        "Convert it with the program that wrote it",
         code="unknown-feature",
     )
 
@@ -187,7 +187,7 @@ def _needs_parent(parent: Parent) -> BadInput:
     name = shown_name(named.encode("utf-8", "replace"), "utf-8")
     return BadInput(
         f"The VHDX is a differencing disk and needs its parent{f', {name!r}' if name else ''}.",
-        "merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
+        "Merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD",
         code="needs-parent",
     )
 

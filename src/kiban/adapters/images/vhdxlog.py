@@ -53,7 +53,7 @@ def replayed(source: Source, log_id: bytes, start: int, size: int) -> Source:
     if not run:
         raise Damaged(
             "The VHDX was not closed properly, and its log is damaged.",
-            "let Hyper-V or qemu-img check -r all look at a copy",
+            "Let Hyper-V or qemu-img check -r all look at a copy",
         )
     if max(entry.flushed for entry in run) > source.size:
         raise Damaged("The VHDX was not closed properly, and the end of its file was lost.")
