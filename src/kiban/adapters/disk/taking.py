@@ -15,17 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiban.adapters.disk.chain import name_of
+from kiban.adapters.disk.changing import Source, convert_node
 from kiban.adapters.disk.copying import Done, nothing
 from kiban.adapters.disk.facts import read_facts
 from kiban.adapters.disk.formats import FORMATS, check_size
 from kiban.adapters.disk.headers import check_header
 from kiban.adapters.disk.images import check_made
-from kiban.adapters.disk.placing import finish, new_file, no_space, unfinished
+from kiban.adapters.disk.placing import finish, new_file, unfinished
 from kiban.adapters.disk.strange import vdi_size, vmdk_size
-from kiban.adapters.disk.tool import last_line, qemu_img
+from kiban.adapters.disk.tool import qemu_img
 from kiban.adapters.files import open_regular
-from kiban.errors import BadInput, Failed
+from kiban.errors import BadInput
 from kiban.model.foreign import Extent, ImageKind
 
 NOT_YET = "nbd+unix:///disk?socket=the-rest-has-not-been-copied-yet"
@@ -79,12 +79,14 @@ async def fetch_file(extent: Extent, kind: ImageKind, target: Path, done: Done =
             props["backing"] = None
         if kind == "raw":
             props["size"] = size  # whole sectors only
-        await _convert(_Source(props, size, extent.path, (descriptor,)), target, done)
+        source = Source(node=props, size=size, path=Path(extent.path), keep=(descriptor,))
+        await convert_node(source, target, FORMATS["qcow2"], done=done)
 
 
 async def fetch_export(export: Export, target: Path, source: str, done: Done = nothing) -> None:
     """Make the qcow2 `target` of a disk on an NBD server; `source` is its name for errors."""
-    await _convert(_Source(node(export), export.size, source), target, done)
+    disk = Source(node=node(export), size=export.size, path=Path(source))
+    await convert_node(disk, target, FORMATS["qcow2"], done=done)
 
 
 def node(export: Export) -> dict[str, Any]:
@@ -107,32 +109,3 @@ def is_whole(image: Path) -> bool:
     """Whether a qcow2 that was made by `create_over` does not need its source any more. It blocks."""
     with open_regular(image) as descriptor:
         return not read_facts(descriptor, image, FORMATS["qcow2"]).parent
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A block node, bytes of its disk, its name for errors, and what qemu-img has to inherit for it."""
-
-    props: dict[str, Any]
-    size: int
-    name: str
-    keep: tuple[int, ...] = ()
-
-
-async def _convert(source: _Source, target: Path, done: Done) -> None:
-    target = new_file(target)
-    check_size(FORMATS["qcow2"], source.size)
-    with unfinished(target) as (part, lock):
-        arguments = ["convert", "-p", "-W", "-m", "16", "-O", "qcow2", name_of(source.props), str(part)]
-        outcome = await qemu_img(*arguments, keep=(lock, *source.keep), done=done)
-        if outcome.status != 0:
-            reason = last_line(outcome.complaint)
-            if "No space left on device" in reason:
-                raise no_space(target)
-            raise Failed(f"{source.name} cannot be copied: {reason}.", "See the disks: dmesg", code="copy-failed")
-        with open_regular(part) as made:
-            if read_facts(made, part, FORMATS["qcow2"]).virtual_size != source.size:
-                raise Failed(
-                    f"{source.name} did not give a disk of {source.size} bytes.", "Take it from its source anew."
-                )
-        await asyncio.to_thread(finish, part, target)
