@@ -149,10 +149,11 @@ class Ground:
     def tree(self) -> Tree:
         """What is in the state directory, but for the service's own books."""
         own = {"service.db", "service.db-wal", "service.db-shm", "service.log", "service.lock", "start.lock"}
+        own |= {"autostarted", "disks.key"}
         found: Tree = {}
         for path in sorted(self.paths.state.rglob("*")) if self.paths.state.exists() else ():
             name = str(path.relative_to(self.paths.state))
-            if name not in own | {"qemu.json", "machines"}:
+            if name not in own | {"qemu.json", "machines"} and not name.startswith(".autostarted."):
                 found[name] = path.read_text() if path.name == "vm.json" else path.stat().st_size * path.is_file()
         return found
 

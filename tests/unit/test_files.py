@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kiban.adapters.files import replace_file
+from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.errors import HostLacks, KibanError, NotAllowed
 
 
@@ -71,3 +71,10 @@ def test_a_folder_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(HostLacks):
         replace_file(tmp_path / "folder", b"x")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_only_what_a_kill_left_of_a_file_is_swept(tmp_path: Path) -> None:
+    for name in ("mark", ".mark.x1y2z3w4", ".other.x1y2z3w4", ".marks"):
+        (tmp_path / name).write_bytes(b"")
+    sweep_replaced(tmp_path / "mark")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".marks", ".other.x1y2z3w4", "mark"]

@@ -86,6 +86,13 @@ def replace_file(path: Path, data: bytes) -> None:
                 temporary.unlink()
 
 
+def sweep_replaced(path: Path) -> None:
+    """Remove what a killed `replace_file` of that file left beside it."""
+    for left in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError):
+            left.unlink()
+
+
 def _take_after(descriptor: int, path: Path) -> None:
     """Give an open file the owner and the mode that the file at `path` has, if there is one."""
     try:

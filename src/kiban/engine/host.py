@@ -13,7 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from kiban.adapters.disk import seal
-from kiban.adapters.files import replace_file
+from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
@@ -56,6 +56,8 @@ class Host:
         host = cls(paths)
         for left in store.sweep(paths.machines):
             log.info("cleared away %s", left)
+        for file in (paths.autostarted, paths.disk_key):
+            sweep_replaced(file)
         for directory in store.scan(paths.machines):
             host.load(directory)
         await adoption.adopt(list(host.handles.values()))
