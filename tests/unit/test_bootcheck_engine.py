@@ -24,13 +24,13 @@ from kiban.adapters.firmware.bootorder import BootEntry
 from kiban.adapters.firmware.descriptors import find_uefi
 from kiban.adapters.firmware.edk2vars import Variable, VariableStore
 from kiban.adapters.firmware.loadoption import LoadOption
-from kiban.engine import bootcheck, bootwatch, life, nvram
+from kiban.engine import bootcheck, bootwatch, creating, life, nvram
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Failed, HostLacks, NotInGeneration
 from kiban.model.bootcheck import Medium
 from kiban.model.machine import Machine
-from kiban.model.requests import DiskRequest, DvdRequest, NetBootRequest, NicRequest
+from kiban.model.requests import DiskRequest, DvdRequest, MachineRequest, NetBootRequest, NicRequest
 
 Work = Callable[[Host, Handle], Awaitable[Any]]
 
@@ -119,6 +119,24 @@ def test_a_guests_own_entries_lead_to_its_partition() -> None:
     full = entry("disk1", partition=ESP_GUID, file="\\x.efi")
     assert media(made, full) == [("disk1", "disk", ESP_GUID, "\\x.efi")]
     assert media(made, entry(None)) == [], "the firmware's own shell"
+
+
+def test_a_loader_in_the_parent_of_a_linked_disk_is_found(there: World) -> None:
+    base = gpt(there.root / "base.img", {BOOT: real(SHIM), "EFI/BOOT/grubx64.efi": real(GRUB)})
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        disks = (DiskRequest(path=str(base), format="raw", link=True),)
+        handle = await creating.create(host, MachineRequest(name="linked", generation=2, disks=disks, nics=()))
+        report = await bootcheck.explain(handle)
+        assert [stage.kind for stage in report.stages[:2]] == ["shim", "GRUB"]
+        assert report.verdict == "allowed"
+        with base.open("r+b") as file:  # a parent that was changed proves nothing any more
+            file.write(b"x")
+        assert (await bootcheck.explain(handle)).reason == "unreadable"
+        await host.close()
+
+    run(go())
 
 
 def test_what_the_guest_wrote_into_its_nvram_is_followed(there: World) -> None:

@@ -52,6 +52,20 @@ def test_an_image_reads_as_qemu_img_reads_it(form: str, options: list[str], raw:
         same_everywhere(open_image(source, form), (tmp_path / "back").read_bytes())
 
 
+@pytest.mark.parametrize("parent", ["raw", "vhdx", "qcow2"])
+def test_a_child_is_read_over_its_parent(parent: str, raw: Path, tmp_path: Path) -> None:
+    """Written over, zeroed and longer than its parent."""
+    below = raw if parent == "raw" else convert(raw, tmp_path / "below", DRIVERS[parent])
+    child, driver = tmp_path / "child", DRIVERS.get(parent, "raw")
+    run("qemu-img", "create", "-f", "qcow2", "-b", below, "-F", driver, child, str(DISK + 3 * MIB))
+    changes = ("write -P 7 100k 300k", "write -z 1M 2M", f"write -P 9 {DISK - 4096} 1M")
+    run("qemu-io", "-f", "qcow2", *(word for change in changes for word in ("-c", change)), child)
+    run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", child, tmp_path / "back")
+    with opened(below) as under, opened(child) as over:
+        disk = open_image(over, "qcow2", open_image(under, parent))
+        same_everywhere(disk, (tmp_path / "back").read_bytes())
+
+
 @pytest.mark.parametrize("form", ["raw", "iso"])
 def test_a_raw_image_is_the_disk_itself(form: str, raw: Path) -> None:
     with opened(raw) as source:

@@ -19,7 +19,7 @@ from kiban.adapters.firmware import templates
 from kiban.adapters.firmware import trust as firmware_trust
 from kiban.adapters.firmware.bootorder import BootEntry
 from kiban.adapters.qemu import process
-from kiban.engine import nvram
+from kiban.engine import diskuse, nvram
 from kiban.engine.handle import Handle
 from kiban.errors import BadInput, KibanError, NotInGeneration
 from kiban.model.bootcheck import Medium, Report
@@ -109,7 +109,9 @@ async def explain(handle: Handle, trust: Trust | None = None) -> Report:
 def _question(handle: Handle, trust: Trust | None = None) -> tuple[list[Medium], Trust]:
     machine = handle.machine
     own = trust or firmware_trust.read(handle.directory / nvram.FILE, machine.uefi.template if machine.uefi else "")
-    return media_of(machine, handle.directory, nvram.entries(handle.directory, machine)), own
+    media = media_of(machine, handle.directory, nvram.entries(handle.directory, machine))
+    made_on = {disk.id: diskuse.parents_of(handle, disk) for disk in machine.disks}
+    return [replace(medium, parents=made_on.get(medium.device, ())) for medium in media], own
 
 
 async def explain_path(path: str, *, template: str = "", form: str = "", file: str = "") -> Report:

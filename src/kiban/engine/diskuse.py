@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiban.adapters.disk import chain
+from kiban.adapters.disk import chain, seal
 from kiban.adapters.disk.chain import Key, Link
 from kiban.adapters.disk.formats import image_format
 from kiban.adapters.qemu.cmdline import Parent
@@ -211,6 +211,17 @@ def _open(stack: ExitStack, host: Host, handle: Handle, disk: Disk) -> list[Link
     if disk.format == "qcow2" and disk.rest is None and _has_parent(path):
         chain.follow(stack, path, image_format(disk.format), host.disk_key(), links, strict=True)
     return links[1:]
+
+
+def parents_of(handle: Handle, disk: Disk) -> tuple[tuple[str, str], ...]:
+    """Path and format of a disk's parents, for looking only; none where they cannot be followed. It blocks."""
+    links: list[Link] = []
+    path = handle.directory / disk.path
+    with ExitStack() as stack, suppress(KibanError):
+        if disk.format == "qcow2" and disk.rest is None and _has_parent(path):
+            chain.follow(stack, path, image_format(disk.format), seal.load_key(handle.disk_key), links, strict=True)
+        return tuple((str(link.real), link.form.name) for link in links[1:])
+    return ()
 
 
 def _parents(links: Sequence[Link]) -> Sequence[Parent]:

@@ -36,6 +36,7 @@ class Handle:
         self.read()
         self._bus = bus
         self.runtime = paths.of_machine(directory.name)
+        self.disk_key = paths.disk_key
         self.lock = asyncio.Lock()
         self.state: State = "saved" if (directory / SAVED).exists() else "off"
         self.reason = str(store.read_status(directory).get("reason", ""))

@@ -32,7 +32,8 @@ Loader = Literal["firmware", "shim", "grub", "systemd-boot", "other"]
 class Medium:
     """Something the firmware tries, in its order. `partition` (GUID, lower case) and `loader` (UEFI path with
     backslashes) are those of a boot entry; empty means the removable-media path. A folder is what PXE or HTTP serves,
-    and `loader` is then its boot file.
+    and `loader` is then its boot file. `parents` are path and format of what a differencing disk is made on, the next
+    one first.
     """
 
     device: str  # disk0, dvd0, nic0; or the name of a file that was asked about
@@ -42,6 +43,7 @@ class Medium:
     partition: str = ""
     loader: str = ""
     protocol: Literal["", "tftp", "http"] = ""
+    parents: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -24,10 +24,17 @@ Descriptor = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A medium with its file under the name "", or the files of its folder by name (relative, with `/`)."""
+    """A medium with its file under the name "" (see also `parent_name`), or the files of its folder by name (relative,
+    with `/`).
+    """
 
     medium: Medium
     files: dict[str, Descriptor]
+
+
+def parent_name(number: int) -> str:
+    """Under which name the file of a medium's parent is: of the next one for 1, of that one's for 2, and so on."""
+    return f"parent {number}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,10 +65,14 @@ def read_question(text: bytes) -> tuple[list[Opened], Trust, Asked]:
         plain[name] = tuple(Signature(kind, bytes.fromhex(data), owner) for kind, data, owner in plain[name])
     about["templates"] = {name: tuple(map(bytes.fromhex, each)) for name, each in about["templates"].items()}
     media = [
-        Opened(Medium(**medium), {name: (fd, size) for name, (fd, size) in files.items()})
+        Opened(_medium(medium), {name: (fd, size) for name, (fd, size) in files.items()})
         for medium, files in told["media"]
     ]
     return media, Trust(**plain), Asked(**about)
+
+
+def _medium(told: dict[str, Any]) -> Medium:
+    return Medium(**{**told, "parents": tuple((path, form) for path, form in told["parents"])})
 
 
 def answer(report: Report) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kiban.adapters.bootcheck import pe
-from kiban.adapters.bootcheck.exchange import Opened
+from kiban.adapters.bootcheck.exchange import Opened, parent_name
 from kiban.adapters.bootcheck.volumes import firmware, partitions
 from kiban.adapters.bootcheck.volumes.eltorito import el_torito
 from kiban.adapters.bootcheck.volumes.fat import Fat
@@ -75,8 +75,15 @@ def locate(opened: Opened, budget: Budget) -> Found | Missing:
         return Missing(medium, "no-medium", "has nothing to boot from")
     if medium.kind == "folder":
         return _in_folder(opened, budget)
-    descriptor, size = opened.files[""]
-    return _on(medium, open_image(FileSource(descriptor, size, budget), medium.format or "raw"))
+    return _on(medium, _image(opened, budget))
+
+
+def _image(opened: Opened, budget: Budget) -> Source:
+    """The disk in an image and in all that it is made on, the last of those first."""
+    disk: Source | None = None
+    for number, (_, form) in reversed([*enumerate(opened.medium.parents, start=1)]):
+        disk = open_image(FileSource(*opened.files[parent_name(number)], budget), form, disk)
+    return open_image(FileSource(*opened.files[""], budget), opened.medium.format or "raw", disk)
 
 
 def _in_folder(opened: Opened, budget: Budget) -> Found | Missing:

@@ -161,9 +161,14 @@ def _open(stack: contextlib.ExitStack, medium: Medium) -> dict[str, Descriptor]:
         return {}
     if medium.kind == "folder":
         return _open_folder(stack, Path(medium.path), medium.loader)
-    descriptor = open_medium(medium.path)
+    parents = {exchange.parent_name(number): path for number, (path, _) in enumerate(medium.parents, start=1)}
+    return {name: _open_file(stack, path) for name, path in {"": medium.path, **parents}.items()}
+
+
+def _open_file(stack: contextlib.ExitStack, path: str) -> Descriptor:
+    descriptor = open_medium(path)
     stack.callback(os.close, descriptor)
-    return {"": (descriptor, os.lseek(descriptor, 0, os.SEEK_END))}
+    return descriptor, os.lseek(descriptor, 0, os.SEEK_END)
 
 
 def open_medium(path: str) -> int:

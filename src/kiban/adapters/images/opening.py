@@ -12,12 +12,13 @@ from kiban.adapters.images.vhdx import open_vhdx
 from kiban.errors import BadInput
 
 
-def open_image(source: Source, form: str) -> Source:
+def open_image(source: Source, form: str, parent: Source | None = None) -> Source:
     """The disk that a guest would see.
 
     Args:
         source: the image file.
         form: raw, iso, vhd, vhdx or qcow2.
+        parent: the disk that a qcow2 holds only the changes to.
 
     Raises:
         BadInput: an unknown format; an image that refers to another file (has-backing-file, has-data-file,
@@ -26,7 +27,9 @@ def open_image(source: Source, form: str) -> Source:
     """
     if form in ("raw", "iso"):
         return source
-    openers: dict[str, Callable[[Source], Source]] = {"vhd": open_vhd, "vhdx": open_vhdx, "qcow2": open_qcow2}
+    if form == "qcow2":
+        return open_qcow2(source, parent)
+    openers: dict[str, Callable[[Source], Source]] = {"vhd": open_vhd, "vhdx": open_vhdx}
     if form in openers:
         return openers[form](source)
     raise BadInput(f"'{form[:40]}' is not an image format.", "Use raw, iso, vhd, vhdx or qcow2", code="unknown-format")

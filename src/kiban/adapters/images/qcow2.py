@@ -22,8 +22,8 @@ _CACHED_CLUSTERS = 8
 _CONVERT = "make it whole where the other file is: qemu-img convert -O qcow2 IMAGE WHOLE"
 
 
-def open_qcow2(source: Source) -> Source:
-    """The disk in a qcow2 file.
+def open_qcow2(source: Source, parent: Source | None = None) -> Source:
+    """The disk in a qcow2 file, over the disk `parent` when it holds only the changes to that.
 
     Raises:
         BadInput: it refers to another file (has-backing-file, has-data-file), is encrypted (encrypted-image), or uses
@@ -38,11 +38,12 @@ def open_qcow2(source: Source) -> Source:
         raise Damaged(f"Clusters of 2^{bits} bytes do not exist in qcow2.")
     (incompatible,) = struct.unpack_from(">Q", head, 72) if version == 3 else (0,)
     (length,) = struct.unpack_from(">I", head, 100) if version == 3 else (72,)
-    if backing:
+    if backing and parent is None:
         raise _backing_file(source, backing, name_length)
     _check_features(incompatible, crypt)
     method = head[104] if length > 104 and incompatible & _COMPRESSION else 0
     disk = _Qcow2(source, size, bits, table, method)
+    disk.parent = parent if backing else None
     disk.check_table(entries)
     return disk
 
@@ -74,6 +75,7 @@ class _Qcow2(Mapped):
         self._bits = bits
         self._table = table
         self._method = method
+        self.parent: Source | None = None  # what holds the rest, when this holds only the changes to it
         self._unpacked: dict[int, bytes] = {}  # entry to contents, the latest last
 
     def check_table(self, entries: int) -> None:
@@ -92,9 +94,17 @@ class _Qcow2(Mapped):
             self.budget.charge(length)
             return self._decompressed(entry)[within : within + length]
         start = self._aligned(entry & _OFFSET)
+        if not entry & _ZERO and not start and self.parent is not None:
+            return self._below(self.parent, number * self._block_size + within, length)
         if entry & _ZERO or not start:
             return self._zeros(length)
         return self._padded(start, within, length)
+
+    def _below(self, parent: Source, offset: int, length: int) -> bytes:
+        """The parent may be smaller than its child; what it does not have is zero."""
+        there = max(0, min(length, parent.size - offset))
+        data = parent.read(offset, there) if there else b""
+        return data + self._zeros(length - there) if there < length else data
 
     def _entry(self, place: int) -> int:
         return int.from_bytes(self._source.read(place, 8), "big")
