@@ -28,6 +28,7 @@ class Sandbox:
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="kiban-bench-"))
+        self.folder.chmod(0o711)  # under root QEMU is another user, who has to get through to sockets
         self.use()
         self.client = kiban.connect()
 
