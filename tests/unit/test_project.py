@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import typer
 
+from kiban import errors
 from kiban.adapters.qemu import process
 from kiban.cli import app
 from kiban.demo.guest_build import HOST_PACKAGES
@@ -31,6 +32,9 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 UNITS = sorted((ROOT / "packaging" / "systemd").rglob("*.service"))
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
 MAX_LINES, MAX_BODY = 500, 60
+ERRORS = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, Exception)}
+PROGRAMS = {"apt", "chmod", "kiban", "ls", "mkdir", "tail"}
+"""Those that hints of errors begin with."""
 
 
 def host_packages(*lists: str) -> set[str]:
@@ -131,6 +135,23 @@ def _bodies(text: str) -> Iterator[tuple[str, int]]:
             body = node.body[1:] if ast.get_docstring(node) else node.body
             if body:
                 yield node.name, (body[-1].end_lineno or 0) - body[0].lineno + 1
+
+
+def test_a_hint_is_a_sentence_or_a_command() -> None:
+    """The first begins with a capital, the second with a program as it is written."""
+    for path in SOURCES:
+        for hint in _hints(path.read_text()):
+            word = hint.split()[0]
+            assert word in PROGRAMS or not word[0].islower(), f"{relative(path)}: {hint}"
+            assert word.lower() not in PROGRAMS - {word}, f"{relative(path)}: {hint}"
+
+
+def _hints(text: str) -> Iterator[str]:
+    """The second arguments of the errors that are raised, as far as they are written there."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ERRORS:
+            parts = [part for hint in node.args[1:2] for part in getattr(hint, "values", [hint])][:1]
+            yield from (str(part.value) for part in parts if isinstance(part, ast.Constant) and part.value)
 
 
 def test_every_source_names_its_licence() -> None:

@@ -56,7 +56,7 @@ def socket_path(machine: Any, port: int) -> str:
     if com is None:
         raise NotFound(f"{machine.name} has no COM{port}.", f"kiban set {machine.name} --com{port} socket")
     if com.kind == "file":
-        raise Conflict(f"COM{port} of {machine.name} goes into a file.", f"Tail -f {com.path}")
+        raise Conflict(f"COM{port} of {machine.name} goes into a file.", f"tail -f {com.path}")
     if machine.state in ("off", "saved"):
         raise Conflict(f"{machine.name} is {machine.state}.", f"kiban start {machine.name}", code=f"is-{machine.state}")
     return str(com.path or f"{machine.runtime}/com{port}.sock")

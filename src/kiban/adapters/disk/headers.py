@@ -48,7 +48,7 @@ def check_header(descriptor: int, path: Path, form: ImageFormat, *, child: bool 
     expected = "" if form.name == "raw" else form.name
     if seems != expected:
         known = f"it seems to be {seems}" if seems else "it does not begin like one"
-        hint = f"name the format that it has: format={seems}" if seems else "a disk without a header is format=raw"
+        hint = f"Name the format that it has: format={seems}" if seems else "A disk without a header is format=raw"
         raise BadInput(f"{path} is not a {form.name} image: {known}.", hint, code="wrong-format")
     if form.name == "qcow2":
         _check_qcow2(descriptor, path, head, child)

@@ -36,7 +36,7 @@ def unfinished(target: Path) -> Iterator[tuple[Path, int]]:
     try:
         lock = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except (FileNotFoundError, NotADirectoryError):
-        raise NotFound(f"There is no folder {target.parent}.", f"Mkdir -p {target.parent}", code="no-folder") from None
+        raise NotFound(f"There is no folder {target.parent}.", f"mkdir -p {target.parent}", code="no-folder") from None
     except PermissionError:
         raise NotAllowed(f"{target.parent} may not be written to.", "Choose another folder", code="no-access") from None
     except OSError as error:

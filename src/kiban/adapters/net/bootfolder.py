@@ -63,7 +63,7 @@ def check_file(folder: Path, name: str) -> Path:
     if not stat.S_ISREG(mode):
         raise BadInput(f"{name} in {folder} is not a regular file.")
     if not os.access(real, os.R_OK):
-        raise NotAllowed(f"{name} in {folder} cannot be read.", f"Chmod u+r {real}")
+        raise NotAllowed(f"{name} in {folder} cannot be read.", f"chmod u+r {real}")
     return real
 
 
