@@ -42,6 +42,7 @@ def test_a_killed_import_leaves_nothing(ground: Ground, source: Path) -> None:
     ground.serve()
     empty = ground.tree()
     command = ("import", str(source), "--generation", "1", "--name", "m")
+    killed = 0
     for delay in (0.0, 0.3):
         importing = ground.begin(*command)
         eventually("it is being copied", lambda: being_copied(ground))
@@ -51,9 +52,13 @@ def test_a_killed_import_leaves_nothing(ground: Ground, source: Path) -> None:
         ground.serve()
         if importing.returncode == 0 or check(ground):  # it was faster than the kill, and is whole then
             usable(ground, "m")
+        else:
+            killed += 1
         eventually("all of it is gone", lambda: not list(ground.paths.machines.iterdir()))
         assert check(ground) == {}
+        assert not list(ground.paths.runtime.glob("disk-*"))
         assert {name for name in ground.tree() if "qemu.json" not in name} == set(empty)
+    assert killed, "every import was faster than its kill: copy for longer"
     assert facts(source) == before
     said = ground.kiban(*command)
     assert said.code == 0, said

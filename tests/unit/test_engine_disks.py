@@ -341,3 +341,15 @@ def test_a_link_is_on_an_image_and_copies_nothing(there: World, more: dict[str, 
         assert await refusal(machine(host, "one", request)) != ""
 
     on_a_host(there, work)
+
+
+def test_the_key_of_differencing_disks_is_made_when_there_is_one(there: World) -> None:
+    async def work(host: Host, folder: Path) -> None:
+        plain = await machine(host, "plain", DiskRequest(size=4 * MiB, format="qcow2"))
+        await life.start(host, plain)
+        assert not there.paths.disk_key.exists()
+        base = make(folder / "base.qcow2", "qcow2", content())
+        await linked(host, "linked", base)
+        assert there.paths.disk_key.exists()
+
+    on_a_host(there, work)

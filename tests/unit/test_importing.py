@@ -17,7 +17,8 @@ from disk_makers import RANDOM, convert, patterned
 from disk_makers import run as command
 from engine_world import World, run, world
 
-from kiban.adapters.disk import taking
+from kiban.adapters.disk import changing
+from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.foreign import finding
 from kiban.engine import importing
 from kiban.engine.host import Host
@@ -99,7 +100,7 @@ def test_an_export_of_hyper_v(there: World, tmp_path: Path, form: str) -> None:
 
     run(go())
     assert tree(root) == before, "the source is never written to"
-    assert not list(there.paths.runtime.glob("*.nbd"))
+    assert not list(there.paths.runtime.rglob("nbd"))
 
 
 def test_the_plan_writes_nothing(there: World, tmp_path: Path) -> None:
@@ -268,25 +269,25 @@ def test_a_failure_or_a_cancel_in_the_middle_leaves_nothing(
     there: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     root, *_ = export(tmp_path / "web")
-    taken = taking.fetch_export
+    taken = changing.convert_node
     reached = asyncio.Event()
 
-    async def stuck(export: Any, target: Path, *rest: Any) -> None:
+    async def stuck(source: changing.Source, target: Path, form: ImageFormat, **rest: Any) -> None:
         if target.name == "disk1.qcow2":
             reached.set()
             await asyncio.sleep(60)
-        await taken(export, target, *rest)
+        await taken(source, target, form, **rest)
 
-    async def full(*_: Any) -> None:
+    async def full(*_: Any, **__: Any) -> None:
         raise HostLacks("There is no space left.", "free some", code="no-space")
 
     async def go() -> None:
         host = await Host.open(there.paths)
-        monkeypatch.setattr(taking, "fetch_export", full)
+        monkeypatch.setattr(changing, "convert_node", full)
         with pytest.raises(HostLacks):
             await importing.import_machine(host, request(root))
         assert (list(there.paths.machines.iterdir()), host.handles) == ([], {})
-        monkeypatch.setattr(taking, "fetch_export", stuck)
+        monkeypatch.setattr(changing, "convert_node", stuck)
         task = asyncio.create_task(importing.import_machine(host, request(root)))
         await reached.wait()
         with pytest.raises(Conflict):  # the name is being taken
@@ -295,7 +296,7 @@ def test_a_failure_or_a_cancel_in_the_middle_leaves_nothing(
         with pytest.raises(asyncio.CancelledError):
             await task
         assert (list(there.paths.machines.iterdir()), host.handles) == ([], {})
-        assert not list(there.paths.runtime.glob("*.nbd"))
+        assert not list(there.paths.runtime.rglob("nbd"))
 
     if Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd").exists():
         run(go())

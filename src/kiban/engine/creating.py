@@ -167,10 +167,11 @@ async def _fill(host: Host, staged: Path, machine: Machine, make_disks: MakeDisk
 
 async def make_disk(host: Host, directory: Path, machine: Machine, number: int, request: DiskRequest) -> None:
     """Make the image of a new disk, a private copy of an existing one, or a child of it, in the machine's directory."""
-    disk, key = machine.disks[number], host.disk_key()
+    disk = machine.disks[number]
     if request.size is not None:
         await images.create(directory / disk.path, disk.format, request.size)
     elif request.path and request.format and disk.owned:
+        key = host.disk_key()
         with chain.opened(Path(request.path), image_format(request.format), key, strict=True) as links:
             async with diskuse.working(host, f"Making {disk.id} of {machine.name}", links):
                 if request.link:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,9 +19,12 @@ from kiban.adapters.disk.facts import read_facts
 from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.files import open_regular
 from kiban.engine.whole import in_thread
+from kiban.paths import Paths
 
 if TYPE_CHECKING:
     from kiban.engine.host import Host  # which takes machines on, merges that were broken off included
+
+_PREFIX = "disk-"
 
 
 def is_child(path: Path, form: ImageFormat) -> bool:
@@ -37,6 +41,12 @@ async def describe(path: Path, form: ImageFormat, folders: Sequence[str]) -> Cha
     return await asyncio.to_thread(runner.describe, path, form.name, places)
 
 
+def sweep(paths: Paths) -> None:
+    """Remove the sockets that a killed service has left; their servers end by themselves."""
+    for left in paths.runtime.glob(f"{_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 @asynccontextmanager
 async def served(host: Host, path: Path, form: ImageFormat, folders: Sequence[str]) -> AsyncIterator[Source]:
     """Such a disk as a node of QEMU's; its files are only read. Raises as `runner.serve` does.
@@ -44,7 +54,7 @@ async def served(host: Host, path: Path, form: ImageFormat, folders: Sequence[st
     The server ends with this.
     """
     places = [Path(folder) for folder in folders]
-    with tempfile.TemporaryDirectory(prefix="disk-", dir=host.paths.runtime) as place:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=host.paths.runtime) as place:
         at = Path(place) / "nbd"
         own = (os.geteuid(), os.getegid())  # qemu-img's, which is the client
         disk = await in_thread(runner.serve, path, form.name, at, places, client=own)

@@ -88,13 +88,13 @@ def chains(host: Host, *, children_only: bool = False) -> list[Chained]:
         host: where.
         children_only: leave out disks that are made on nothing, which a look at their first bytes tells.
     """
-    key = host.disk_key()
     found = []
     for handle in list(host.handles.values()):
         for disk in handle.definition.disks if handle.definition else ():
             if not children_only or (disk.format == "qcow2" and _has_parent(handle.directory / disk.path)):
-                found.append(_chained(handle, disk, key))
-    return found
+                found.append((handle, disk))
+    key = host.disk_key() if found else b""
+    return [_chained(handle, disk, key) for handle, disk in found]
 
 
 def _has_parent(path: Path) -> bool:
@@ -189,7 +189,7 @@ async def open_parents(stack: ExitStack, host: Host, handle: Handle) -> Parents:
     Raises as `chain.opened` does, and Conflict when it must not write to its disks now: a command needs one, or
     another machine's disk is made on it.
     """
-    found = {disk.id: _open(stack, host, handle, disk) for disk in handle.machine.disks}
+    found = {disk.id: _open(stack, handle, disk) for disk in handle.machine.disks}
     tops = [key for disk in handle.machine.disks if (key := key_of(handle.directory / disk.path))]
     host.claims.check({link.key for links in found.values() for link in links}, tops)
     await check_no_children(host, tops)
@@ -198,29 +198,25 @@ async def open_parents(stack: ExitStack, host: Host, handle: Handle) -> Parents:
 
 def open_own_parents(stack: ExitStack, host: Host, handle: Handle, disk: Disk) -> Sequence[Parent]:
     """The same of one disk that is plugged into a machine."""
-    links = _open(stack, host, handle, disk)
+    links = _open(stack, handle, disk)
     key = key_of(handle.directory / disk.path)
     host.claims.check({link.key for link in links}, {key} if key else ())
     return _parents(links)
 
 
-def _open(stack: ExitStack, host: Host, handle: Handle, disk: Disk) -> list[Link]:
+def _open(stack: ExitStack, handle: Handle, disk: Disk) -> list[Link]:
     """A disk's parents."""
     links: list[Link] = []
     path = handle.directory / disk.path
     if disk.format == "qcow2" and disk.rest is None and _has_parent(path):
-        chain.follow(stack, path, image_format(disk.format), host.disk_key(), links, strict=True)
+        chain.follow(stack, path, image_format(disk.format), seal.load_key(handle.disk_key), links, strict=True)
     return links[1:]
 
 
 def parents_of(handle: Handle, disk: Disk) -> tuple[tuple[str, str], ...]:
     """Path and format of a disk's parents, for looking only; none where they cannot be followed. It blocks."""
-    links: list[Link] = []
-    path = handle.directory / disk.path
     with ExitStack() as stack, suppress(KibanError):
-        if disk.format == "qcow2" and disk.rest is None and _has_parent(path):
-            chain.follow(stack, path, image_format(disk.format), seal.load_key(handle.disk_key), links, strict=True)
-        return tuple((str(link.real), link.form.name) for link in links[1:])
+        return tuple((str(link.real), link.form.name) for link in _open(stack, handle, disk))
     return ()
 
 

@@ -17,7 +17,7 @@ from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
-from kiban.engine import adoption, supervision
+from kiban.engine import adoption, diskforeign, supervision
 from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
@@ -58,6 +58,7 @@ class Host:
             log.info("cleared away %s", left)
         for file in (paths.autostarted, paths.disk_key):
             sweep_replaced(file)
+        diskforeign.sweep(paths)
         for directory in store.scan(paths.machines):
             host.load(directory)
         await adoption.adopt(list(host.handles.values()))

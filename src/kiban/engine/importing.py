@@ -8,21 +8,20 @@ by qemu-img, with their format named.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from kiban.adapters.chains import runner
-from kiban.adapters.disk import taking
+from kiban.adapters.disk import changing, taking
 from kiban.adapters.disk.copying import Done
+from kiban.adapters.disk.formats import READABLE
 from kiban.adapters.firmware import templates
 from kiban.adapters.foreign import checkpoints, finding, names, reading
-from kiban.engine import creating, lazily, profiles
+from kiban.engine import creating, diskforeign, lazily, profiles
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model import takeover_plan
 from kiban.model.foreign import Extent, ForeignDisk, ForeignMachine, ImageKind
@@ -184,12 +183,6 @@ class _Taker:
         if kind not in CHAINS:
             await taking.fetch_file(file, kind, target, tell)
             return
-        place = self._host.paths.runtime / f"{target.parent.name.rpartition('-')[2]}-{disk.id}.nbd"
-        served = await in_thread(
-            runner.serve, Path(file.path), kind, place, self._folders, client=(os.geteuid(), os.getegid())
-        )
-        try:
-            export = taking.Export(socket=place, name=served.export, size=served.chain.size)
-            await taking.fetch_export(export, target, file.path, tell)
-        finally:
-            await in_thread(served.end)
+        form, places = READABLE[kind], [str(folder) for folder in self._folders]
+        async with diskforeign.served(self._host, Path(file.path), form, places) as source:
+            await changing.convert_node(source, target, READABLE["qcow2"], done=tell)

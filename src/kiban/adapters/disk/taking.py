@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Taking over disks from elsewhere: what is in a file of another format, or on an NBD server, as a qcow2 of our own.
+"""Taking over disks from elsewhere: what is in a file of another format as a qcow2 of our own.
 
 The source is opened for reading only, by us, and given to qemu-img with its format named. The result is there once it
 is whole (`kiban.adapters.disk.placing`).
@@ -11,18 +11,17 @@ import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kiban.adapters.disk.changing import Source, convert_node
 from kiban.adapters.disk.copying import Done, nothing
 from kiban.adapters.disk.facts import read_facts
-from kiban.adapters.disk.formats import FORMATS, check_size
+from kiban.adapters.disk.formats import FORMATS, READABLE, check_size
 from kiban.adapters.disk.headers import check_header
 from kiban.adapters.disk.images import check_made
 from kiban.adapters.disk.placing import finish, new_file, unfinished
-from kiban.adapters.disk.strange import vdi_size, vmdk_size
+from kiban.adapters.disk.strange import vmdk_size
 from kiban.adapters.disk.tool import qemu_img
 from kiban.adapters.files import open_regular
 from kiban.errors import BadInput
@@ -30,15 +29,6 @@ from kiban.model.foreign import Extent, ImageKind
 
 NOT_YET = "nbd+unix:///disk?socket=the-rest-has-not-been-copied-yet"
 """The backing file in the header of a disk whose rest is still elsewhere: nothing that anybody could open."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export:
-    """A raw disk on an NBD server: the Unix socket it listens on, the name of the export, bytes of the disk."""
-
-    socket: Path
-    name: str
-    size: int
 
 
 def size_of(extent: Extent, kind: ImageKind) -> int:
@@ -50,11 +40,8 @@ def size_of(extent: Extent, kind: ImageKind) -> int:
     with _opened(extent, kind) as descriptor:
         if kind == "vmdk":
             return vmdk_size(descriptor, extent)
-        if kind == "vdi":
-            return vdi_size(descriptor, extent)
-        form = FORMATS[kind]
-        check_header(descriptor, Path(extent.path), form)
-        return read_facts(descriptor, Path(extent.path), form).virtual_size
+        check_header(descriptor, Path(extent.path), READABLE[kind])
+        return read_facts(descriptor, Path(extent.path), READABLE[kind]).virtual_size
 
 
 @contextmanager
@@ -81,18 +68,6 @@ async def fetch_file(extent: Extent, kind: ImageKind, target: Path, done: Done =
             props["size"] = size  # whole sectors only
         source = Source(node=props, size=size, path=Path(extent.path), keep=(descriptor,))
         await convert_node(source, target, FORMATS["qcow2"], done=done)
-
-
-async def fetch_export(export: Export, target: Path, source: str, done: Done = nothing) -> None:
-    """Make the qcow2 `target` of a disk on an NBD server; `source` is its name for errors."""
-    disk = Source(node=node(export), size=export.size, path=Path(source))
-    await convert_node(disk, target, FORMATS["qcow2"], done=done)
-
-
-def node(export: Export) -> dict[str, Any]:
-    """The block node of an export."""
-    server = {"type": "unix", "path": str(export.socket)}
-    return {"driver": "raw", "read-only": True, "file": {"driver": "nbd", "server": server, "export": export.name}}
 
 
 async def create_over(target: Path, size: int) -> None:
