@@ -2,7 +2,7 @@
 """Makes docs/images/demo.png: what `kiban demo` prints, and the guests' screens that it names: `./dev pictures`.
 
 Any other command can be shown the same way: `make_pictures.py NAME COMMAND...` runs it and writes NAME.png. Needs
-rsvg-convert (Debian: librsvg2-bin) and a font (fonts-dejavu-core).
+what packaging/debian-packages-pictures.txt lists, which `./dev pictures` installs.
 """
 
 from __future__ import annotations

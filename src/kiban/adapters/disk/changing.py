@@ -22,7 +22,7 @@ from kiban.adapters.disk.copying import Done, copy_into, nothing
 from kiban.adapters.disk.facts import read_facts
 from kiban.adapters.disk.formats import FORMATS, ImageFormat, check_size
 from kiban.adapters.disk.images import check_made, options
-from kiban.adapters.disk.placing import finish, finish_over, new_file, no_space, take_room, unfinished
+from kiban.adapters.disk.placing import finish, finish_over, new_file, no_space, take_room, unfinished, written_back
 from kiban.adapters.disk.space import require_space
 from kiban.adapters.disk.tool import Outcome, last_line, qemu_img
 from kiban.adapters.files import open_regular
@@ -105,7 +105,8 @@ async def convert_node(
         share = 0.6 if verify else 1.0
         arguments = ["convert", "-p", "-W", "-m", "16", "-O", form.driver, *options(form, fixed), name_of(source.node)]
         keep = (lock, *source.keep)
-        outcome = await qemu_img(*arguments, str(part), keep=keep, done=lambda part: done(part * share))
+        async with written_back(lock):
+            outcome = await qemu_img(*arguments, str(part), keep=keep, done=lambda part: done(part * share))
         expect(outcome, source.path, target)
         if fixed:
             await asyncio.to_thread(take_room, lock, target)

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kiban.adapters.disk.placing import no_space
+from kiban.adapters.disk.placing import begin_write_back, no_space
 from kiban.adapters.disk.space import require_space
 from kiban.errors import Failed
 
@@ -98,4 +98,5 @@ def _copy_range(
             os.ftruncate(target, start)
             return
         start += moved
+        begin_write_back(target)
         tell(start)

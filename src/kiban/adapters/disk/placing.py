@@ -6,16 +6,20 @@ Whatever happens before the rename, a kill or a full disk, what was there is the
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import errno
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from kiban.adapters.files import open_regular, sync_directory
 from kiban.errors import BadInput, Conflict, Failed, HostLacks, NotAllowed, NotFound
+
+_SYNC_FILE_RANGE_WRITE = 2
+_WRITE_BACK_SECONDS = 0.1
 
 
 def new_file(path: Path) -> Path:
@@ -56,6 +60,29 @@ def unfinished(target: Path) -> Iterator[tuple[Path, int]]:
             part.unlink(missing_ok=True)
     finally:
         os.close(lock)
+
+
+@asynccontextmanager
+async def written_back(descriptor: int) -> AsyncIterator[None]:
+    """Let what is written to a file meanwhile go to the disk at once; `finish` would wait for all of it in the end."""
+
+    async def go() -> None:
+        while True:
+            await asyncio.sleep(_WRITE_BACK_SECONDS)
+            await asyncio.to_thread(begin_write_back, descriptor)
+
+    task = asyncio.create_task(go())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def begin_write_back(descriptor: int) -> None:
+    """sync_file_range(2) over a whole file. It makes nothing durable; where it is not possible, nothing happens."""
+    libc = ctypes.CDLL(None)
+    libc.sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _SYNC_FILE_RANGE_WRITE)
 
 
 def finish(part: Path, target: Path) -> None:
