@@ -17,10 +17,13 @@ LABEL = "dd if=/dev/sr0 bs=1 skip=32808 count=32 2>/dev/null"
 
 
 def test_a_scsi_disk_comes_and_goes(guest: Guest) -> None:
-    view = guest.client.add_disk(guest.name, DiskRequest(size=SECTORS * 512, format="raw", bus="scsi"))
+    wanted = DiskRequest(size=SECTORS * 512, format="raw", bus="scsi", sectors="4k")
+    view = guest.client.add_disk(guest.name, wanted)
     disk = view.disks[-1]
     find = f"for d in /sys/block/sd*; do [ $(cat $d/size) = {SECTORS} ] && new=${{d##*/}}; done"
     guest.sh(f'until {find}; [ -n "$new" ]; do sleep 0.2; done; echo plugged in | dd of=/dev/$new conv=fsync')
+    sizes = "cat /sys/block/$new/queue/logical_block_size /sys/block/$new/queue/physical_block_size"
+    assert guest.sh(f"{find}; {sizes}").split() == ["4096", "4096"]
     image = Path(view.directory) / disk.path
     assert image.read_bytes()[:10] == b"plugged in"
 

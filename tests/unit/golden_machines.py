@@ -12,7 +12,7 @@ from typing import Any
 import machines
 
 from kiban.engine import netdev
-from kiban.model.machine import Forward, Machine
+from kiban.model.machine import Forward, Machine, Sectors
 from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 
 MIB = machines.MIB
@@ -118,6 +118,17 @@ def far_scsi(number: int) -> Callable[[Path], Machine]:
     return made
 
 
+def sectors(number: int, first: Sectors, second: Sectors) -> Callable[[Path], Machine]:
+    """Disks with other sectors than usual; on generation 1 the first is on IDE."""
+
+    def made(root: Path) -> Machine:
+        one = named(root, "two.qcow2", "qcow2")
+        two = named(root, "raw.img", "raw", bus="scsi")
+        return machines.make(number, nics=(), disks=(replace(one, sectors=first), replace(two, sectors=second)))
+
+    return made
+
+
 def gen2_inbox(root: Path) -> Machine:
     """What a Windows has drivers for."""
     return machines.make(
@@ -137,6 +148,7 @@ SPREAD: dict[str, Callable[[Path], Machine]] = {
     "gen1-com-file": com_file(1),
     "gen1-vhd-on-ide": lambda root: machines.make(1, nics=(), disks=(named(root, "four.vhd", "vhd"),)),
     "gen1-scsi-data": lambda root: machines.make(1, nics=(), disks=(named(root, "two.qcow2", "qcow2", bus="scsi"),)),
+    "gen1-sectors": sectors(1, "512e", "4k"),
     "gen1-last-scsi-unit": far_scsi(1),
     "gen1-least-memory": lambda _: machines.make(1, nics=(), memory=8 * MIB),
     "gen2-minimal": lambda _: machines.make(2, nics=()),
@@ -150,6 +162,7 @@ SPREAD: dict[str, Callable[[Path], Machine]] = {
     "gen2-all-adapters": lambda _: machines.make(2, nics=tuple(NicRequest() for _ in range(8))),
     "gen2-many-cpus": lambda _: machines.make(2, nics=(), cpus=240),
     "gen2-inbox": gen2_inbox,
+    "gen2-sectors": sectors(2, "4k", "512e"),
     "gen2-windows": lambda _: replace(machines.make(2, nics=(), tpm=True, guest="win11"), hyperv=True),
 }
 

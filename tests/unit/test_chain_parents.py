@@ -278,7 +278,7 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     return run
 
 
-LINK = {"size": MIB, "id": "x", "parent": None}
+LINK = {"size": MIB, "id": "x", "sectors": "512", "parent": None}
 
 
 @pytest.mark.parametrize(

@@ -303,3 +303,21 @@ def test_each_change_is_for_a_machine_that_is_off_or_not(name: str) -> None:
     anytime = {"floppy", "guest", "autostart", "notes"}
     said: dict[str, Any] = {name: ""}
     assert edit.wants_off(Changes(**said)) == (name not in anytime)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_sectors_of_4_kib(number: int) -> None:
+    def made(size: int) -> Any:
+        return machines.make(number, disks=(DiskRequest(size=size, bus="scsi", sectors="4k"),))
+
+    assert made(8 << 20).disks[0].sectors == "4k"
+    odd = refusal_of(lambda: made((8 << 20) + 512))
+    assert odd is not None
+    assert (odd.reason, "4096" in odd.message) == ("bad-size", True)
+
+
+def test_ide_has_sectors_of_512_bytes() -> None:
+    said = refusal_of(lambda: machines.make(1, disks=(DiskRequest(size=8 << 20, bus="ide", sectors="4k"),)))
+    assert isinstance(said, NotInGeneration)
+    assert "bus=scsi" in said.hint
+    assert machines.make(1, disks=(DiskRequest(size=8 << 20, bus="ide", sectors="512e"),)).disks[0].sectors == "512e"

@@ -20,9 +20,10 @@ from engine_world import World, run, world
 from kiban.adapters.disk import changing
 from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.foreign import finding
-from kiban.engine import importing
+from kiban.engine import disks, importing
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound
+from kiban.model.requests import DiskRef, NewImage
 from kiban.model.takeover import ImportRequest
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed")
@@ -331,3 +332,24 @@ def test_a_format_may_be_named_for_any_file(tmp_path: Path) -> None:
     assert finding.lone_disk(patterned(tmp_path / "weird.name", MIB)).kind == "disk"
     with pytest.raises(BadInput):
         finding.lone_disk(tmp_path)
+
+
+def test_sectors_of_4_kib_stay_what_they_are(there: World, tmp_path: Path) -> None:
+    """A partition table counts in sectors, so a guest finds nothing on a disk whose sectors have become others."""
+    made = scribbled(RANDOM(7), 8 * MIB, sector=4096)
+    path, usual = vhdx(tmp_path / "large.vhdx", made), vhdx(tmp_path / "usual.vhdx", scribbled(RANDOM(8), 4 * MIB))
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        planned = await importing.plan(request(path, generation=1, name="one"))
+        assert "sectors of 4 KiB" in next(row.there for row in planned.rows if row.what == "disk0")
+        handle = await importing.import_machine(host, request(path, generation=1, name="one"))
+        (disk,) = handle.machine.disks
+        assert (disk.sectors, disk.bus) == ("4k", "scsi")  # IDE has none of that kind
+        assert contents_of(handle.directory / disk.path) == contents([made])
+        (other,) = (await importing.import_machine(host, request(usual, generation=1, name="two"))).machine.disks
+        assert (other.sectors, other.bus) == ("512e", "ide")
+        await disks.convert(host, DiskRef(path=str(path)), NewImage(path=str(tmp_path / "x.raw")), (), verify=True)
+        assert (tmp_path / "x.raw").read_bytes() == contents([made])
+
+    run(go())

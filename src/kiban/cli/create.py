@@ -25,8 +25,8 @@ Disks = Annotated[
         "--disk",
         metavar="SIZE|PATH,format=F",
         help="A new disk (20G), or an image with its format named: PATH,format=vhdx (or vhd, qcow2, raw). "
-        "Also ,bus=ide|scsi|nvme and, for an image, ,copy to leave the original alone or ,link for a differencing disk "
-        "on it. Repeatable.",
+        "Also ,bus=ide|scsi|nvme, ,sectors=512|512e|4k and, for an image, ,copy to leave the original alone or ,link "
+        "for a differencing disk on it. Repeatable.",
         rich_help_panel=STORAGE,
     ),
 ]

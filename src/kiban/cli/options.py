@@ -22,6 +22,7 @@ FORMATS = ("qcow2", "vhdx", "vhd", "raw")
 BUSES = ("ide", "scsi", "nvme", "usb")
 KINDS = ("synthetic", "legacy")
 MODELS = ("virtio", "e1000e", "tulip")
+SECTORS = ("512", "512e", "4k")
 NETWORKS = ("nat", "none")
 LOOPBACK = "127.0.0.1"
 _SCHEME = re.compile("[a-z]+")
@@ -71,11 +72,11 @@ def absolute(path: str) -> str:
 
 
 def disk(text: str, option: str = "--disk") -> DiskRequest:
-    """`20G[,format=..][,bus=..]`, a new disk, or `PATH,format=..[,bus=..][,copy|,link]`, an existing image.
+    """`20G[,format=..]`, a new disk, or `PATH,format=..[,copy|,link]`, an existing image; `bus` and `sectors` of both.
 
     A file that is called like a size is meant with a slash: `./20G`.
     """
-    fields = split(text, option, ("format", "bus"), ("copy", "link"))
+    fields = split(text, option, ("format", "bus", "sectors"), ("copy", "link"))
     size = _size(fields)
     if size is not None and fields.flags:
         flag = min(fields.flags)
@@ -87,6 +88,7 @@ def disk(text: str, option: str = "--disk") -> DiskRequest:
         bus=fields.get("bus", option, BUSES),
         copy="copy" in fields.flags,
         link="link" in fields.flags,
+        sectors=fields.get("sectors", option, SECTORS) or "512",
     )
 
 

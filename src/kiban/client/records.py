@@ -46,6 +46,7 @@ class Disk(Record):
     bus: str
     slot: int
     rest: str
+    sectors: str
 
 
 class Dvd(Record):

@@ -99,6 +99,7 @@ async def check_disk(host: Host, disk: DiskRequest) -> None:
     if not Path(disk.path).is_absolute():
         raise BadInput(f"{disk.path} is not an absolute path.", "Say where it is from the root on.")
     with chain.opened(Path(disk.path), image_format(disk.format), host.disk_key(), strict=True) as links:
+        contract.check_whole_sectors(links[0].facts.virtual_size, disk.sectors)
         if len(links) == 1:
             await images.inspect(Path(disk.path), disk.format)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Differencing disks of Hyper-V's, which QEMU cannot put together: read through the confined server of chains."""
+"""Disks of Hyper-V's that QEMU does not open: read through the confined server of chains."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from kiban.adapters.chains import runner
 from kiban.adapters.chains.runner import Chain
 from kiban.adapters.disk.changing import Source
-from kiban.adapters.disk.facts import read_facts
+from kiban.adapters.disk.facts import Facts, read_facts
 from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.files import open_regular
 from kiban.engine.whole import in_thread
@@ -29,10 +29,17 @@ _PREFIX = "disk-"
 
 def is_child(path: Path, form: ImageFormat) -> bool:
     """Whether an image is a differencing VHD or VHDX. It blocks; raises as `read_facts` does."""
-    if form.name not in ("vhd", "vhdx"):
-        return False
+    return form.name in ("vhd", "vhdx") and _facts(path, form).kind == "differencing"
+
+
+def is_foreign(path: Path, form: ImageFormat) -> bool:
+    """Whether QEMU does not open an image: one of those, or a VHDX with sectors of 4 KiB."""
+    return form.name in ("vhd", "vhdx") and (is_child(path, form) or _facts(path, form).logical_sector != 512)
+
+
+def _facts(path: Path, form: ImageFormat) -> Facts:
     with open_regular(path) as descriptor:
-        return read_facts(descriptor, path, form).kind == "differencing"
+        return read_facts(descriptor, path, form)
 
 
 async def describe(path: Path, form: ImageFormat, folders: Sequence[str]) -> Chain:

@@ -11,6 +11,7 @@ from kiban.adapters.qemu import devices
 from kiban.engine import diskuse
 from kiban.engine.handle import Handle
 from kiban.errors import BadInput, Conflict, Failed, NotFound
+from kiban.model import contract
 from kiban.model.machine import Disk
 from kiban.model.units import format_size
 
@@ -63,6 +64,7 @@ async def while_running(host: Host, path: Path, size: int) -> bool:
                 code="stop-first",
             )
         check_size(image_format(disk.format), size)
+        contract.check_whole_sectors(size, disk.sectors)
         node = (await nodes(handle, disk))[0]
         now = await _size(handle, node)
         if size < now:

@@ -82,7 +82,7 @@ async def convert(
     target, form = Path(new.path), format_of(Path(new.path), new.format, FORMATS)
     done = _telling(progress, f"converting to {form.name}")
     path, source_form = find(host, ref)
-    if await in_thread(diskforeign.is_child, path, source_form):
+    if await in_thread(diskforeign.is_foreign, path, source_form):
         async with diskforeign.served(host, path, source_form, folders) as source:
             await changing.convert_node(source, target, form, fixed=new.fixed, verify=verify, done=done)
         return target

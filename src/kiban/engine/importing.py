@@ -117,7 +117,9 @@ def _facts(disk: ForeignDisk, folders: tuple[Path, ...]) -> DiskFacts:
     if not _is_whole(file):
         raise BadInput(f"In {file.path} there is a {disk.image} disk.", f"Unpack it: tar -xf {file.path}")
     chain = runner.describe(Path(file.path), disk.image, folders)
-    return DiskFacts(size=chain.size, files=tuple(str(link.path) for link in chain.links), id=chain.links[0].id)
+    top = chain.links[0]
+    files = tuple(str(link.path) for link in chain.links)
+    return DiskFacts(size=chain.size, files=files, id=top.id, sectors=top.sectors)
 
 
 def _is_whole(file: Extent) -> bool:

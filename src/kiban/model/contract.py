@@ -27,6 +27,7 @@ from kiban.model.machine import (
     Machine,
     NetBoot,
     Nic,
+    Sectors,
     Uefi,
 )
 from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, MachineRequest, NetBootRequest, NicRequest
@@ -38,6 +39,8 @@ EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, no
 DEFAULT_CPUS = 1
 DEFAULT_MEMORY = 1024**3
 DEFAULT_TEMPLATE = "microsoft-uefi-ca"
+SECTOR_4K = 4096
+"""Bytes."""
 SUFFIX: dict[DiskFormat, str] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vhd", "raw": "img"}
 
 
@@ -259,6 +262,7 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
             "A linked disk is made on an existing image, and copies nothing.", "Say --disk PATH,format=qcow2,link."
         )
     bus = check_bus(gen, request.bus, gen.disk_buses, "a disk")
+    _check_sectors(request, bus)
     name = _next_id("disk", [d.id for d in machine.disks])
     form = "qcow2" if request.link or request.format is None else request.format
     owned = request.path is None or request.copy or request.link
@@ -269,8 +273,27 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
         bus=bus,
         slot=_free_slot(machine, gen, bus, request.slot),
         owned=owned,
+        sectors=request.sectors,
     )
     return replace(machine, disks=(*machine.disks, disk))
+
+
+def _check_sectors(request: DiskRequest, bus: Bus) -> None:
+    if request.sectors == "4k" and bus == "ide":
+        raise NotInGeneration(
+            "A disk on IDE has sectors of 512 bytes, as its firmware and its guests expect.",
+            "Put it on SCSI: bus=scsi. Or say sectors=512e, for one that is 4096 bytes inside.",
+        )
+    if request.size is not None:
+        check_whole_sectors(request.size, request.sectors)
+
+
+def check_whole_sectors(size: int, sectors: Sectors) -> None:
+    """BadInput unless a disk of `size` bytes ends with a whole sector; its end could not be reached."""
+    if sectors == "4k" and size % SECTOR_4K:
+        raise BadInput(
+            f"A disk of {size} bytes does not end with a whole sector of 4096.", "Say sectors=512.", code="bad-size"
+        )
 
 
 def add_dvd(machine: Machine, request: DvdRequest) -> Machine:

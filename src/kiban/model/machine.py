@@ -14,6 +14,8 @@ from typing import Literal
 from kiban.model.generations import AdapterKind, AdapterModel, BootClass, Bus, Number, PxeProtocol, Video
 
 DiskFormat = Literal["qcow2", "vhdx", "vhd", "raw"]
+Sectors = Literal["512", "512e", "4k"]
+"""What a disk says of its sectors, logical and physical: 512 and 512 bytes, 512 and 4096, 4096 and 4096."""
 ComKind = Literal["none", "socket", "file"]
 Protocol = Literal["tcp", "udp"]
 
@@ -67,6 +69,7 @@ class Disk:
     slot: int  # IDE: 0-3 (bus = slot // 2); SCSI: 64 on each controller; NVMe: a controller for each
     owned: bool  # made by Kiban for this machine, and removed with it
     rest: Rest | None = None  # until it has been copied
+    sectors: Sectors = "512"
 
 
 @dataclass(frozen=True, kw_only=True)

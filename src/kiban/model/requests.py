@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiban.model.generations import AdapterKind, AdapterModel, Bus, PxeProtocol, Video
-from kiban.model.machine import ComKind, DiskFormat, Forward
+from kiban.model.machine import ComKind, DiskFormat, Forward, Sectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +24,7 @@ class DiskRequest:
     copy: bool = False  # take a private copy of an existing image into the machine's directory
     link: bool = False  # make a differencing disk on it there, and leave the image itself as it is
     slot: int | None = None  # as of `kiban.model.machine.Disk`, with its bus; the first free one when not said
+    sectors: Sectors = "512"
 
 
 @dataclass(frozen=True, kw_only=True)

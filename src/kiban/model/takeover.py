@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kiban.model.foreign import ForeignDisk
+from kiban.model.machine import Sectors
 from kiban.model.requests import MachineRequest
 
 
@@ -33,11 +34,12 @@ class ImportRequest:
 @dataclass(frozen=True, kw_only=True)
 class DiskFacts:
     """What was found out about a disk's files: its size in bytes, the files of its chain, the disk's own
-    first, and the id of that, where its format has one."""
+    first, and the id of that, where its format has one, and what it says of its sectors."""
 
     size: int
     files: tuple[str, ...]
     id: str = ""
+    sectors: Sectors = "512"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,12 +62,15 @@ def place_drives(machine: ForeignMachine, target: Target, facts: Sequence[DiskFa
     planned: list[PlannedDisk] = []
     first = _boot_disk(machine, gen)
     for number, (disk, fact) in enumerate(zip(machine.disks, facts, strict=True)):
-        place = free.take(_disk_choices(disk.place, gen, windows, boots=number == first))
+        choices = _disk_choices(disk.place, gen, windows, boots=number == first)
+        place = free.take([choice for choice in choices if fact.sectors != "4k" or choice[0] != "ide"])
         if place is None:
             raise _no_room(machine, gen)
         later = lazy and disk.image in LAZY_KINDS
         path = disk.file.path if disk.file else disk.path
-        disks.append(DiskRequest(path=path, format="qcow2", bus=place[0], slot=place[1], copy=True))
+        disks.append(
+            DiskRequest(path=path, format="qcow2", bus=place[0], slot=place[1], copy=True, sectors=fact.sectors)
+        )
         planned.append(PlannedDisk(id=f"disk{number}", source=disk, facts=fact, lazy=later))
         book.row(f"disk{number}", f"{_where(disk.place)}: {_disk_words(disk, fact)}", _here(gen, *place, later))
         if lazy and not later:
@@ -142,7 +145,8 @@ def _no_room(machine: ForeignMachine, gen: Generation) -> BadInput:
 
 def _disk_words(disk: ForeignDisk, fact: DiskFacts) -> str:
     files = f" in {len(fact.files)} files" if len(fact.files) > 1 else ""
-    return f"{_shown(disk.path)}, {disk.image}{files}, {format_size(fact.size)}"
+    sectors = {"512": "", "512e": ", 512e", "4k": ", sectors of 4 KiB"}[fact.sectors]
+    return f"{_shown(disk.path)}, {disk.image}{files}, {format_size(fact.size)}{sectors}"
 
 
 def _here(gen: Generation, bus: Bus, slot: int, lazy: bool) -> str:

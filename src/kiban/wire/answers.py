@@ -26,6 +26,8 @@ class Disk(Sent):
     """On IDE 0-3; on SCSI controller * 64 + unit; on NVMe 0-7."""
     rest: Annotated[str, BeforeValidator(_path)] = ""
     """Path of the disk of which not everything has been copied yet; empty when it is whole."""
+    sectors: str
+    """512, 512e (512 bytes, 4096 inside) or 4k."""
 
 
 class Dvd(Sent):

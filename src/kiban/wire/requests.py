@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kiban.model.generations import AdapterKind, AdapterModel, Bus, PxeProtocol, Video
-from kiban.model.machine import ComKind, DiskFormat, Protocol
+from kiban.model.machine import ComKind, DiskFormat, Protocol, Sectors
 from kiban.wire.base import (
     LINE,
     Address,
@@ -63,6 +63,8 @@ class NewDisk(Wire):
     link: Flag = False
     """Make a differencing disk on an existing image, which itself is only read."""
     slot: Slot | None = None
+    sectors: Sectors = "512"
+    """Bytes of a logical and a physical sector: 512 and 512, 512 and 4096 (512e), 4096 and 4096 (4k)."""
 
 
 class NewForward(Wire):

@@ -29,6 +29,7 @@ def disk_request(disk: requests.NewDisk) -> DiskRequest:
         copy=disk.copy_,
         link=disk.link,
         slot=disk.slot,
+        sectors=disk.sectors,
     )
 
 

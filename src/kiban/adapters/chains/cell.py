@@ -17,9 +17,11 @@ from typing import Any
 
 from kiban.adapters.chains.child import MESSAGE_LIMIT
 from kiban.errors import BadInput, Damaged, Failed, HostLacks, TimedOut
+from kiban.model.machine import Sectors
 
 _log = logging.getLogger(__name__)
 _WORDS_LIMIT = 4000
+_SECTORS: dict[str, Sectors] = {"512": "512", "512e": "512e", "4k": "4k"}
 
 # `-I -S` keeps the environment, the working directory and everybody's site hooks out of the process; the service's own
 # import path, which it needs instead, is its last argument.
@@ -34,6 +36,7 @@ class Told:
 
     size: int
     id: str
+    sectors: Sectors
     needs_parent: bool
     relative: str = ""
     names: tuple[str, ...] = ()
@@ -91,6 +94,7 @@ class Cell:
             return Told(
                 size=_size(link["size"]),
                 id=_printable(str(link["id"])),
+                sectors=_SECTORS[link["sectors"]],
                 needs_parent=bool(link["parent"]),
                 relative=str(parent.get("relative", "")),
                 names=tuple(str(name) for name in parent.get("names", ())),

@@ -92,7 +92,7 @@ class _Chain:
         self._files.append(source)
         self._layers.append(layer)
         parent = asdict(layer.parent) if layer.parent else None
-        return {"link": {"size": layer.size, "id": layer.ids[0], "parent": parent}}
+        return {"link": {"size": layer.size, "id": layer.ids[0], "sectors": layer.sectors, "parent": parent}}
 
     def _opened(self, source: FileSource, modified: int) -> Layer | str:
         """The layer in the file, or why it is not the one that the last one needs."""

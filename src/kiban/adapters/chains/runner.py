@@ -20,6 +20,7 @@ from kiban.adapters.chains.child import MOST_LINKS
 from kiban.adapters.chains.handshake import EXPORT
 from kiban.adapters.files import open_regular
 from kiban.errors import BadInput, Conflict, KibanError, NotFound
+from kiban.model.machine import Sectors
 
 SECONDS = 20.0
 """How long putting a chain together may take; a tenth of a second for each file is usual."""
@@ -31,11 +32,12 @@ _LISTED = 12  # places that an error names
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A file of a chain: its real path, the size of its disk in bytes, the id that children know it by."""
+    """A file of a chain: its real path, the size of its disk in bytes, the id that children know it by, its sectors."""
 
     path: Path
     size: int
     id: str
+    sectors: Sectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,7 @@ def _put_together(cell: Cell, path: Path, form: str, folders: Sequence[Path]) ->
         told = cell.ask(descriptor, path)
     if isinstance(told, str):
         raise BadInput(f"{path}: {told}")
-    links.append(Link(real, told.size, told.id))
+    links.append(Link(real, told.size, told.id, told.sectors))
     while told.needs_parent:
         if len(links) == MOST_LINKS:
             raise BadInput(f"{path} has more than {MOST_LINKS} files.", "Merge it in Hyper-V.", code="chain-too-long")
@@ -167,7 +169,7 @@ def _put_together(cell: Cell, path: Path, form: str, folders: Sequence[Path]) ->
         if identity in seen:
             raise BadInput(f"{real} is a parent of itself.", "The chain has no beginning.", code="parent-loop")
         seen.add(identity)
-        links.append(Link(real, told.size, told.id))
+        links.append(Link(real, told.size, told.id, told.sectors))
     return Chain(form, tuple(links))
 
 

@@ -49,8 +49,9 @@ class Parent:
 class Layer(Protocol):
     """One image of a chain.
 
-    `ids` are what a child may call it; `parent` is None where it has none. `runs` covers exactly the bytes asked for,
-    which lie within its size, in order; it raises Damaged where its tables are broken.
+    `ids` are what a child may call it; `parent` is None where it has none. `sectors` is as
+    `kiban.model.machine.Sectors`. `runs` covers exactly the bytes asked for, which lie within its size, in order; it
+    raises Damaged where its tables are broken.
     """
 
     @property
@@ -62,6 +63,9 @@ class Layer(Protocol):
     @property
     def parent(self) -> Parent | None: ...
 
+    @property
+    def sectors(self) -> str: ...
+
     def runs(self, offset: int, length: int) -> Iterator[Run]: ...
 
 
@@ -69,6 +73,7 @@ class Flat(Window):
     """A disk that lies in its file in one piece."""
 
     parent = None
+    sectors = "512"
 
     def __init__(self, source: Source, size: int, ids: tuple[str, ...]) -> None:
         super().__init__(source, 0, size)
@@ -81,6 +86,8 @@ class Flat(Window):
 
 class Blocks(Mapped):
     """A disk in blocks, each of which its subclass takes apart into runs."""
+
+    sectors = "512"
 
     def __init__(self, source: Source, size: int, block_size: int, ids: tuple[str, ...], parent: Parent | None) -> None:
         super().__init__(source, size, block_size)

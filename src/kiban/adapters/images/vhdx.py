@@ -179,7 +179,13 @@ def _disk(source: Source, regions: dict[bytes, Window], ids: tuple[str, ...]) ->
     if not _MIB <= block_size <= 256 * _MIB or block_size & (block_size - 1):
         raise Damaged(f"The VHDX cannot have blocks of {block_size} bytes.")
     parent = _parent(items.get(_PARENT_LOCATOR)) if flags & 2 else None
-    return Vhdx(source, regions[_BAT], _Layout(size, block_size, sector, ids, parent))
+    return Vhdx(source, regions[_BAT], _Layout(size, block_size, sector, _physical(items), ids, parent))
+
+
+def _physical(items: dict[bytes, Window]) -> int:
+    """Bytes of a physical sector; a disk whose writer left that out says nothing of the kind, which is 512."""
+    item = items.get(_PHYSICAL_SECTOR)
+    return int.from_bytes(item.read(0, 4), "little") if item else 512
 
 
 def _needs_parent(parent: Parent) -> BadInput:
@@ -220,6 +226,7 @@ class _Layout:
     size: int
     block_size: int
     sector: int
+    physical: int
     ids: tuple[str, ...]
     parent: Parent | None
 
@@ -230,6 +237,7 @@ class Vhdx(Blocks):
     def __init__(self, source: Source, table: Window, layout: _Layout) -> None:
         super().__init__(source, layout.size, layout.block_size, layout.ids, layout.parent)
         self.sector_size = layout.sector
+        self.sectors = "4k" if layout.sector == 4096 else "512e" if layout.physical == 4096 else "512"
         self._table = table
         self._chunk = (layout.sector << 23) // layout.block_size  # blocks that share a block of sector bitmaps
         blocks = -(-layout.size // layout.block_size)
