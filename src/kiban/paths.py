@@ -44,6 +44,11 @@ class Paths:
         return self.state / "disks.key"
 
     @property
+    def unfinished(self) -> Path:
+        """Notes of the images that are being worked on."""
+        return self.state / "unfinished"
+
+    @property
     def log(self) -> Path:
         """The service's own log."""
         return self.state / "service.log"

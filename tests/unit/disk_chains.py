@@ -14,9 +14,10 @@ from typing import Any
 
 from kiban.adapters.disk import chain, changing, images
 from kiban.adapters.disk.formats import FORMATS, READABLE
+from kiban.adapters.images.crc32c import crc32c
 from kiban.adapters.images.opening import open_image
 from kiban.adapters.images.source import FileSource
-from kiban.model.units import MiB
+from kiban.model.units import KiB, MiB
 
 KEY = b"k" * 32
 SIZE = 12 * MiB
@@ -91,6 +92,17 @@ def child(path: Path, parent: Path, parent_form: str = "qcow2", size: int | None
 
     run(make_it())
     return path
+
+
+def leave_log(image: Path) -> Path:
+    """Leave in a VHDX the id of a log of which nothing was whole, as QEMU does that is killed when it begins one."""
+    data = bytearray(image.read_bytes())
+    for at in (64 * KiB, 128 * KiB):
+        data[at + 48 : at + 64] = b"l" * 16
+        data[at + 4 : at + 8] = bytes(4)
+        data[at + 4 : at + 8] = crc32c(bytes(data[at : at + 4096])).to_bytes(4, "little")
+    image.write_bytes(data)
+    return image
 
 
 async def use(path: Path, form: str, verb: Any, *arguments: Any, **options: Any) -> Any:

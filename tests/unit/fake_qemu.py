@@ -116,7 +116,7 @@ class Fake:
     def do_quit(self) -> None:
         self.last = "host-qmp-quit"
 
-    def do_add_fd(self) -> dict[str, Any]:
+    def do_add_fd(self, **_: Any) -> dict[str, Any]:
         self.named["screen"] = self.files.pop(0)
         return {"fdset-id": 1, "fd": self.named["screen"]}
 

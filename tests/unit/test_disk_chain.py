@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from disk_chains import KEY, SIZE, child, content, digest, make, read, read_chain, run, tool, use, write
+from disk_chains import KEY, SIZE, child, content, digest, leave_log, make, read, read_chain, run, tool, use, write
 
-from kiban.adapters.disk import chain, changing, merging, seal
+from kiban.adapters.disk import chain, changing, merging, seal, vhdxlog
 from kiban.adapters.disk.facts import read_facts
 from kiban.adapters.disk.formats import FORMATS, READABLE, format_of
 from kiban.adapters.disk.tool import Outcome
@@ -244,6 +244,33 @@ def test_a_merge_that_was_killed_can_be_done_again(tmp_path: Path) -> None:
     parent.write_bytes(spare.read_bytes())
     run(use(upper, "qcow2", merging.commit, KEY))
     assert read(parent, "qcow2") == expected
+
+
+def test_a_vhd_whose_writer_was_killed_before_its_footer_has_all_it_had(tmp_path: Path) -> None:
+    image = make(tmp_path / "x.vhd", "vhd", content())
+    whole = image.read_bytes()
+    image.write_bytes(whole[:-512] + b"\xff" * 512)
+    assert reason(image, form="vhd") == ""
+    assert read_chain(image, "vhd") == content()
+    image.write_bytes(whole[:-1024])
+    assert reason(image, form="vhd") == "damaged-image"
+    image.write_bytes(whole[:512] + b"\0" * (len(whole) - 512))
+    assert reason(image, form="vhd") == "damaged-image"
+
+
+def test_a_vhdx_whose_writer_was_killed_before_its_log_was_whole_can_be_written_again(tmp_path: Path) -> None:
+    image = leave_log(make(tmp_path / "x.vhdx", "vhdx", bytes(32 * MiB)))
+    with pytest.raises(AssertionError):
+        write(image, 20 * MiB, b"w" * MiB, "vhdx")  # QEMU's own limit, which is why there is a replay of ours
+
+    async def replay() -> None:
+        with chain.opened(image, FORMATS["vhdx"], KEY) as links:
+            assert links[0].facts.dirty
+            await vhdxlog.replay(links[0])
+
+    run(replay())
+    write(image, 20 * MiB, b"w" * MiB, "vhdx")
+    assert read(image, "vhdx") == bytes(20 * MiB) + b"w" * MiB + bytes(11 * MiB)
 
 
 def test_a_merge_into_a_disk_without_a_parent(tmp_path: Path) -> None:

@@ -90,13 +90,32 @@ def test_compacting_gives_room_back(tmp_path: Path, form: str) -> None:
 def test_what_would_lose_something_is_not_compacted(tmp_path: Path) -> None:
     image = make(tmp_path / "disk.qcow2", "qcow2", content())
     tool("qemu-img", "snapshot", "-c", "one", image)
-    lower = make(tmp_path / "lower.qcow2", "qcow2", content())
-    for path in (image, child(tmp_path / "upper.qcow2", lower)):
-        before = digest(path)
-        with pytest.raises(BadInput) as refused:
-            run(use(path, "qcow2", changing.rebuild))
-        assert refused.value.reason == "cannot-rebuild"
-        assert digest(path) == before
+    before = digest(image)
+    with pytest.raises(BadInput) as refused:
+        run(use(image, "qcow2", changing.rebuild))
+    assert refused.value.reason == "cannot-rebuild"
+    assert digest(image) == before
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_compacted_child_has_the_same_parent_and_content(tmp_path: Path, form: str) -> None:
+    """Zeros over its parent's data stay zeros, and take no room; what it never had is still its parent's."""
+    lower = make(tmp_path / f"lower.{form}", form, content())
+    upper = child(tmp_path / "upper.qcow2", lower, form, size=2 * SIZE)
+    for at, data in ((0, bytes(64 * 1024)), (MiB, b"w" * 2 * MiB), (SIZE - 512, b"v" * MiB), (5 * MiB, b"u" * 512)):
+        write(upper, at, data)
+    write(upper, MiB, bytes(2 * MiB))
+    expected, fat, before = read_chain(upper), upper.stat().st_blocks, digest(lower)
+    assert expected[:512] == bytes(512) != content()[:512]
+    run(use(upper, "qcow2", changing.rebuild))
+    assert read_chain(upper) == expected
+    assert upper.stat().st_blocks < fat - MiB // 512
+    assert digest(lower) == before
+    with chain.opened(upper, FORMATS["qcow2"], KEY, strict=True) as links:
+        assert [link.real for link in links] == [upper, lower]
+    write(lower, MiB, b"x" * 512, form)
+    with pytest.raises(Conflict):
+        run(use(upper, "qcow2", changing.check))
 
 
 @pytest.mark.parametrize("form", ["qcow2", "vhdx"])

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from chain_makers import Made, contents, vhdx
-from disk_chains import content, digest, make, read, write
+from disk_chains import content, digest, leave_log, make, read, write
 from engine_world import World, run, world
 
 from kiban.adapters.disk import chain, changing, merging
@@ -38,7 +38,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def on_a_host(there: World, work: Work) -> None:
     """Do something on a host, in a folder for disks."""
     folder = there.root / "disks"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
 
     async def go() -> None:
         host = await Host.open(there.paths)
@@ -198,6 +198,17 @@ def test_two_commands_share_a_disk_only_to_read_it() -> None:
     claims.check([], [one, two])
 
 
+def test_a_vhdx_whose_qemu_was_killed_is_made_fit_before_the_next_start(there: World) -> None:
+    async def work(host: Host, folder: Path) -> None:
+        one = await machine(host, "one", DiskRequest(size=32 * MiB, format="vhdx"))
+        image = leave_log(one.directory / "disk0.vhdx")
+        await life.start(host, one)
+        write(image, 20 * MiB, b"w" * MiB, "vhdx")  # which QEMU refuses while the log is named
+        assert read(image, "vhdx")[20 * MiB : 21 * MiB] == b"w" * MiB
+
+    on_a_host(there, work)
+
+
 def test_merging_gives_the_machine_its_parent(there: World) -> None:
     async def work(host: Host, folder: Path) -> None:
         base = make(folder / "base.vhdx", "vhdx", content())
@@ -265,6 +276,56 @@ def test_a_merge_that_fails_changes_no_definition(there: World, monkeypatch: pyt
         await life.start(host, one)
 
     on_a_host(there, work)
+
+
+def test_a_parent_that_changes_after_a_broken_off_merge_is_noticed(
+    there: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work(host: Host, folder: Path) -> None:
+        base = make(folder / "base.qcow2", "qcow2", content())
+        one = await linked(host, "one", base)
+
+        async def half(*_: Any, **__: Any) -> None:
+            write(base, 0, b"h" * 512)
+            raise asyncio.CancelledError
+
+        monkeypatch.setattr(merging, "qemu_img", half)
+        with pytest.raises(asyncio.CancelledError):
+            await engine_merging.merge(host, of("one"))
+        assert not list(there.paths.unfinished.iterdir())
+        await life.start(host, one)  # what the merge itself has written is right
+        await life.turn_off(one)
+        write(base, 0, b"x" * 512)
+        assert await refusal(life.start(host, one)) == "parent-changed"
+
+    on_a_host(there, work)
+
+
+def test_a_service_that_was_killed_is_tidied_up_after(there: World) -> None:
+    async def kill(host: Host, folder: Path) -> None:
+        base = make(folder / "base.qcow2", "qcow2", content())
+        one = await linked(host, "one", base)
+        image = one.directory / "disk0.qcow2"
+        with chain.opened(image, FORMATS["qcow2"], host.disk_key()) as links:
+            merging.prepare(links, host.disk_key())
+        (folder / ".new.vhdx.part").write_bytes(b"half")
+        (folder / ".other.vhdx.part").write_bytes(b"somebody's")
+        for number, path in enumerate((image, folder / "new.vhdx", folder / "gone" / "x.vhd")):
+            (there.paths.unfinished / str(number)).write_text(f"{path}\n")
+        (there.paths.unfinished / "torn").write_text(str(folder / "other.vhdx"))
+        write(base, 0, b"h" * 512)
+
+    async def look(host: Host, folder: Path) -> None:
+        assert sorted(path.name for path in folder.iterdir()) == [".other.vhdx.part", "base.qcow2"]
+        assert not list(there.paths.unfinished.iterdir())
+        one = host.find("one")
+        await life.start(host, one)
+        await life.turn_off(one)
+        write(folder / "base.qcow2", 0, b"x" * 512)
+        assert await refusal(life.start(host, one)) == "parent-changed"
+
+    on_a_host(there, kill)
+    on_a_host(there, look)
 
 
 def test_the_whole_family_is_shown_with_who_uses_what(there: World) -> None:

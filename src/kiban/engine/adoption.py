@@ -16,7 +16,7 @@ from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import Monitor
 from kiban.engine import bootwatch, lazily, merging, netboot, saving, strays, supervision, tpm
 from kiban.engine.handle import PARTIAL, SAVED, Handle
-from kiban.errors import Conflict, KibanError
+from kiban.errors import Conflict, HostLacks, KibanError
 
 log = logging.getLogger(__name__)
 UNWATCHED = "it ended while the service was not running"
@@ -154,7 +154,11 @@ async def _settle(handle: Handle) -> None:
         # the service died while it saved; whether the guest ran before is not known, and running is what it is for
         await saving.undo(handle, go_on=True)
         return
-    await merging.settle(handle)
+    try:
+        await merging.settle(handle)
+    except HostLacks as error:
+        log.warning("%s stands still until its merge can be ended: %s", handle.name, error)
+        handle.warnings.append(f"It stands still until its merge can be ended, by resuming it: {error}")
     handle.enter("running" if await monitor.status() == "running" else "paused")
 
 

@@ -19,6 +19,7 @@ from kiban.adapters.disk.copying import Done
 from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, format_of, image_format
 from kiban.engine import diskforeign, diskgrow, diskuse
 from kiban.engine.progress import Progress, quiet
+from kiban.engine.unfinished import noted
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model.requests import DiskRef, NewImage
@@ -53,7 +54,8 @@ async def create(host: Host, new: NewImage, progress: Progress = quiet) -> Path:
         if new.size is None:
             raise BadInput("A new disk needs a size.", "Say how large: kiban disk create a.qcow2 20G", code="no-size")
         progress(0.0, f"making {path.name}")
-        await images.create(path, form.name, new.size, fixed=new.fixed)
+        with noted(host.paths, path):
+            await images.create(path, form.name, new.size, fixed=new.fixed)
         return path
     if form.name != "qcow2" or new.fixed:
         raise BadInput(
@@ -62,7 +64,8 @@ async def create(host: Host, new: NewImage, progress: Progress = quiet) -> Path:
             code="bad-format",
         )
     async with opened(host, new.parent) as links, diskuse.working(host, f"Making {path.name}", links):
-        await changing.create_child(path, links, host.disk_key(), new.size)
+        with noted(host.paths, path):
+            await changing.create_child(path, links, host.disk_key(), new.size)
     return path
 
 
@@ -84,17 +87,20 @@ async def convert(
     path, source_form = find(host, ref)
     if await in_thread(diskforeign.is_foreign, path, source_form):
         async with diskforeign.served(host, path, source_form, folders) as source:
-            await changing.convert_node(source, target, form, fixed=new.fixed, verify=verify, done=done)
+            with noted(host.paths, target):
+                await changing.convert_node(source, target, form, fixed=new.fixed, verify=verify, done=done)
         return target
     async with opened(host, ref) as links, diskuse.working(host, f"Converting {path.name}", links):
-        await changing.convert(links, target, form, fixed=new.fixed, verify=verify, done=done)
+        with noted(host.paths, target):
+            await changing.convert(links, target, form, fixed=new.fixed, verify=verify, done=done)
     return target
 
 
 async def clone(host: Host, ref: DiskRef, target: str, progress: Progress = quiet) -> Path:
     """Copy a disk as it is, at once where the file system can; of a differencing one a second child of its parent."""
     async with opened(host, ref) as links, diskuse.working(host, f"Copying {links[0].path.name}", links):
-        await changing.clone(links, Path(target), _telling(progress, "copying"))
+        with noted(host.paths, Path(target)):
+            await changing.clone(links, Path(target), _telling(progress, "copying"))
     return Path(target)
 
 
@@ -107,7 +113,8 @@ async def resize(host: Host, ref: DiskRef, size: int, *, shrink: bool, progress:
     async with opened(host, ref) as links:
         _check_kept(links)
         async with diskuse.working(host, f"Resizing {path.name}", links, writes=links[:1]):
-            await changing.resize(links, size, shrink=shrink, done=done)
+            with noted(host.paths, links[0].real):
+                await changing.resize(links, size, shrink=shrink, done=done)
     return path
 
 
@@ -116,7 +123,8 @@ async def compact(host: Host, ref: DiskRef, progress: Progress = quiet) -> Path:
     async with opened(host, ref) as links:
         _check_kept(links)
         async with diskuse.working(host, f"Compacting {links[0].path.name}", links, writes=links[:1]):
-            await changing.rebuild(links, done=_telling(progress, "compacting"))
+            with noted(host.paths, links[0].real):
+                await changing.rebuild(links, done=_telling(progress, "compacting"))
         return links[0].path
 
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kiban.adapters.disk import chain, seal
+from kiban.adapters.disk import chain, seal, vhdxlog
 from kiban.adapters.disk.chain import Key, Link
 from kiban.adapters.disk.formats import image_format
 from kiban.adapters.qemu.cmdline import Parent
 from kiban.engine.handle import Handle
 from kiban.engine.whole import in_thread
-from kiban.errors import Conflict, KibanError
+from kiban.errors import BadInput, Conflict, KibanError
 from kiban.model.machine import Disk, DiskFormat
 from kiban.model.states import ALIVE, State
 
@@ -91,13 +91,16 @@ def chains(host: Host, *, children_only: bool = False) -> list[Chained]:
     found = []
     for handle in list(host.handles.values()):
         for disk in handle.definition.disks if handle.definition else ():
-            if not children_only or (disk.format == "qcow2" and _has_parent(handle.directory / disk.path)):
+            if not children_only or has_parent(handle.directory / disk.path, disk):
                 found.append((handle, disk))
     key = host.disk_key() if found else b""
     return [_chained(handle, disk, key) for handle, disk in found]
 
 
-def _has_parent(path: Path) -> bool:
+def has_parent(path: Path, disk: Disk) -> bool:
+    """Whether a disk of a machine, at `path`, is made on another one here; a look at its first bytes tells."""
+    if disk.format != "qcow2" or disk.rest is not None:
+        return False
     try:
         with path.open("rb", buffering=0) as file:
             return any(file.read(16)[8:])  # the offset of its name
@@ -193,7 +196,16 @@ async def open_parents(stack: ExitStack, host: Host, handle: Handle) -> Parents:
     tops = [key for disk in handle.machine.disks if (key := key_of(handle.directory / disk.path))]
     host.claims.check({link.key for links in found.values() for link in links}, tops)
     await check_no_children(host, tops)
+    for disk in handle.machine.disks:
+        await _replay(handle, disk)
     return {disk: _parents(links) for disk, links in found.items() if links}
+
+
+async def _replay(handle: Handle, disk: Disk) -> None:
+    """Make a VHDX fit for use whose QEMU was killed. What else may be wrong with it is QEMU's to say."""
+    if disk.format == "vhdx":
+        with ExitStack() as stack, suppress(BadInput):
+            await vhdxlog.replay(chain.open_link(stack, handle.directory / disk.path, image_format(disk.format)))
 
 
 def open_own_parents(stack: ExitStack, host: Host, handle: Handle, disk: Disk) -> Sequence[Parent]:
@@ -208,7 +220,7 @@ def _open(stack: ExitStack, handle: Handle, disk: Disk) -> list[Link]:
     """A disk's parents."""
     links: list[Link] = []
     path = handle.directory / disk.path
-    if disk.format == "qcow2" and disk.rest is None and _has_parent(path):
+    if has_parent(path, disk):
         chain.follow(stack, path, image_format(disk.format), seal.load_key(handle.disk_key), links, strict=True)
     return links[1:]
 

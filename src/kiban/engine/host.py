@@ -17,7 +17,7 @@ from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
-from kiban.engine import adoption, diskforeign, supervision
+from kiban.engine import adoption, diskforeign, supervision, unfinished
 from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
@@ -59,6 +59,8 @@ class Host:
         for file in (paths.autostarted, paths.disk_key):
             sweep_replaced(file)
         diskforeign.sweep(paths)
+        if any(paths.unfinished.iterdir()):
+            await unfinished.sweep(paths, host.disk_key())
         for directory in store.scan(paths.machines):
             host.load(directory)
         await adoption.adopt(list(host.handles.values()))
@@ -181,7 +183,7 @@ class Host:
 def _make_directories(paths: Paths) -> None:
     # under root QEMU and swtpm run as another user, who has to get through to what is theirs and sees nothing else
     mode = 0o711 if os.geteuid() == 0 else 0o700
-    for directory in (paths.state, paths.machines, paths.runtime, paths.of_machine("")):
+    for directory in (paths.state, paths.machines, paths.unfinished, paths.runtime, paths.of_machine("")):
         try:
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(mode)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiban.adapters.firmware import descriptors
-from kiban.engine import adoption, bootcheck, bootwatch, nvram, saving, supervision
+from kiban.engine import adoption, bootcheck, bootwatch, merging, nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
@@ -123,8 +123,7 @@ async def reset(handle: Handle) -> None:
         handle.check("reset")
         await handle.live.run("system_reset")
         if handle.state == "paused":
-            await handle.live.run("cont")
-            handle.enter("running")
+            await _go_on(handle)
 
 
 async def pause(handle: Handle) -> None:
@@ -139,5 +138,10 @@ async def resume(handle: Handle) -> None:
     """Let the processors go on."""
     async with handle.lock:
         handle.check("resume")
-        await handle.live.run("cont")
-        handle.enter("running")
+        await _go_on(handle)
+
+
+async def _go_on(handle: Handle) -> None:
+    await merging.settle(handle)  # one that a full disk holds up must be over before the guest writes
+    await handle.live.run("cont")
+    handle.enter("running")

@@ -46,6 +46,7 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
         was = handle.state
         _check_space(handle)
         await check_movable(handle)
+        await _check_parents(handle)
         await _check_no_jobs(handle)
         with _opened(handle.directory / PARTIAL, os.O_RDWR | os.O_CREAT | os.O_TRUNC) as descriptor:
             try:
@@ -75,6 +76,21 @@ async def check_movable(handle: Handle) -> None:
             f"{handle.name} cannot be saved: this QEMU cannot keep the state of {what}.",
             f"Shut it down instead: kiban stop {handle.name}",
         )
+
+
+async def _check_parents(handle: Handle) -> None:
+    """Conflict when a disk is made on a VHDX or VHD: QEMU has it open for as long as the disk."""
+    kept = {devices.DRIVERS[form]: form for form in devices.KEPT_BEHIND}
+    nodes = await handle.live.run("query-named-block-nodes", {"flat": True})
+    forms = {node["node-name"]: kept[node["drv"]] for node in nodes if node["drv"] in kept}
+    for disk in handle.machine.disks:
+        for parent in devices.parent_names(disk):
+            if parent in forms:
+                raise Conflict(
+                    f"{handle.name} cannot be saved: {disk.id} is made on a {forms[parent]}, which QEMU cannot let go.",
+                    f"Shut it down instead: kiban stop {handle.name}; a qcow2 as parent can be saved with",
+                    code="parent-stays-open",
+                )
 
 
 async def _check_no_jobs(handle: Handle) -> None:

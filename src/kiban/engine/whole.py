@@ -30,6 +30,18 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
     return task.result()
 
 
+async def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work` to its end, and never mind a cancellation meanwhile: it is too late, what was wanted is being done."""
+    task, caller = asyncio.ensure_future(work), asyncio.current_task()
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError:
+            if caller is not None:
+                caller.uncancel()
+    return task.result()
+
+
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """`asyncio.to_thread`, but waiting for the thread even if cancelled: it cannot be stopped, and it uses files."""
     return await whole(asyncio.to_thread(function, *args, **kwargs))

@@ -76,12 +76,12 @@ def follow(
     stack: ExitStack, path: Path, form: ImageFormat, key: bytes, links: list[Link], *, strict: bool = False
 ) -> None:
     """Open an image and its parents into `links`, for the life of `stack`; raises as `opened`, with links so far."""
-    links.append(_open(stack, path.absolute(), form))
+    links.append(open_link(stack, path.absolute(), form))
     while links[-1].facts.kind == "differencing":
         child = links[-1]
         place, parent_form = _place_of_parent(child, key, strict)
         try:
-            parent = _open(stack, place, parent_form)
+            parent = open_link(stack, place, parent_form)
         except NotFound:
             raise NotFound(
                 f"{place}, the parent of {child.path}, is missing.", "Put it back where it was", code="no-parent"
@@ -92,7 +92,8 @@ def follow(
         links.append(parent)
 
 
-def _open(stack: ExitStack, path: Path, form: ImageFormat) -> Link:
+def open_link(stack: ExitStack, path: Path, form: ImageFormat) -> Link:
+    """One image, open for the life of `stack`; its parents are not looked for. Raises as `opened` does."""
     descriptor = stack.enter_context(open_regular(path))
     facts = read_facts(descriptor, path, form)
     real = Path(f"/proc/self/fd/{descriptor}").readlink()

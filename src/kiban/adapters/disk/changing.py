@@ -12,6 +12,7 @@ import json
 import os
 import struct
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,17 +20,14 @@ from typing import Any
 from kiban.adapters.disk import chain, seal
 from kiban.adapters.disk.chain import Link, descriptors, name_of, node
 from kiban.adapters.disk.copying import Done, copy_into, nothing
-from kiban.adapters.disk.facts import read_facts
-from kiban.adapters.disk.formats import FORMATS, ImageFormat, check_size
+from kiban.adapters.disk.formats import FORMATS, GROW_IN_PLACE, ImageFormat, check_size
 from kiban.adapters.disk.images import check_made, options
-from kiban.adapters.disk.placing import finish, finish_over, new_file, no_space, take_room, unfinished, written_back
+from kiban.adapters.disk.placing import finish, finish_over, new_file, take_room, unfinished, written_back
 from kiban.adapters.disk.space import require_space
-from kiban.adapters.disk.tool import Outcome, last_line, qemu_img
-from kiban.adapters.files import open_regular
+from kiban.adapters.disk.tool import expect, qemu_img
 from kiban.errors import BadInput, Conflict, Failed
 from kiban.model.units import format_size
 
-_GROW_IN_PLACE = ("qcow2", "raw")
 _LONGEST_NAME = 1000  # bytes of a parent's name; qcow2 has room for 1023
 
 
@@ -57,8 +55,8 @@ async def create_child(path: Path, parent: list[Link], key: bytes, size: int | N
         raise BadInput(f"The path of the parent, {name[:80]}…, is too long.", "Give it a shorter one", code="bad-path")
     with unfinished(target) as (part, lock):
         # -u: it does not look at the parent; we have
-        arguments = ["create", "-q", "-u", "-f", "qcow2", "-b", name, "-F", parent[0].form.driver, str(part), str(size)]
-        check_made(target, await qemu_img(*arguments, keep=(lock,)))
+        backing = ["-u", "-b", name, "-F", parent[0].form.driver]
+        check_made(target, await qemu_img("create", "-q", "-f", "qcow2", *backing, str(part), str(size), keep=(lock,)))
         chain.write_record(lock, (seal.seal(key, parent[0].facts.identity),))
         await asyncio.to_thread(finish, part, target)
 
@@ -119,7 +117,7 @@ async def convert_node(
 async def rebuild(links: list[Link], size: int | None = None, done: Done = nothing) -> None:
     """Make an image anew in its place, with nothing in it that is zero; `size` (bytes) may be another one.
 
-    The caller has checked that what a smaller size cuts off is empty.
+    A differencing disk stays one of the same parent. The caller has checked that what a smaller size cuts off is empty.
 
     Raises BadInput for what would be lost by it, and as `convert`.
     """
@@ -130,9 +128,11 @@ async def rebuild(links: list[Link], size: int | None = None, done: Done = nothi
     fixed = image.facts.kind == "fixed" and image.form.name != "raw"
     part_of = {"driver": "raw", "size": kept, "file": node(links)} if kept < image.facts.virtual_size else node(links)
     with unfinished(image.real) as (part, lock):
-        made = ["create", "-q", "-f", image.form.driver, *options(image.form, fixed), *_clusters(image)]
+        made = ["create", "-q", "-f", image.form.driver, *options(image.form, fixed), *_like(image)]
         check_made(image.real, await qemu_img(*made, str(part), str(size), keep=(lock,)))
-        arguments = ["convert", "-p", "-n", "--target-is-zero", "-O", image.form.driver, name_of(part_of), str(part)]
+        if image.facts.record:
+            chain.write_record(lock, image.facts.record)
+        arguments = ["convert", "-p", "-n", "-O", image.form.driver, name_of(part_of), *_into(part, links[1:])]
         outcome = await qemu_img(*arguments, keep=(lock, *descriptors(links)), done=done)
         expect(outcome, image.path, image.path)
         if fixed:
@@ -143,9 +143,7 @@ async def rebuild(links: list[Link], size: int | None = None, done: Done = nothi
 
 def _check_rebuild(image: Link) -> None:
     lost = ""
-    if image.facts.kind == "differencing":
-        lost = "is a differencing disk, which cannot be made anew"
-    elif image.facts.snapshots:
+    if image.facts.snapshots:
         lost = "has snapshots inside, which would be lost"
     elif image.facts.logical_sector != 512:
         lost = f"has sectors of {image.facts.logical_sector} bytes, which QEMU cannot make"
@@ -153,11 +151,23 @@ def _check_rebuild(image: Link) -> None:
         raise BadInput(f"{image.path} {lost}.", "Convert it to a new disk: kiban disk convert", code="cannot-rebuild")
 
 
-def _clusters(image: Link) -> list[str]:
+def _like(image: Link) -> list[str]:
+    """What `qemu-img create` is told so that the new image is like the old one."""
     if image.form.name != "qcow2":
         return []
     (bits,) = struct.unpack(">I", os.pread(image.descriptor, 4, 20))
-    return ["-o", f"cluster_size={1 << bits}"]
+    facts = image.facts
+    backing = ["-u", "-b", facts.parent, "-F", facts.parent_format] if facts.parent else []
+    return ["-o", f"cluster_size={1 << bits}", *backing]
+
+
+def _into(part: Path, parents: list[Link]) -> list[str]:
+    """What `qemu-img convert` writes to: an empty image, or one in which all that is not written is its parent's."""
+    if not parents:
+        return ["--target-is-zero", str(part)]
+    target = {"driver": "qcow2", "file": {"driver": "file", "filename": str(part)}, "backing": node(parents)}
+    # with -n the name of the parent says no more than that there is one
+    return ["-B", str(parents[0].real), "-F", parents[0].form.driver, name_of(target)]
 
 
 async def resize(links: list[Link], size: int, *, shrink: bool = False, done: Done = nothing) -> None:
@@ -174,7 +184,7 @@ async def resize(links: list[Link], size: int, *, shrink: bool = False, done: Do
         return
     if size < old:
         await _check_shrink(links, size, shrink)
-    if image.form.name not in _GROW_IN_PLACE:
+    if image.form.name not in GROW_IN_PLACE:
         await rebuild(links, size, done)
     else:
         await _resize_in_place(links, size)
@@ -214,11 +224,8 @@ async def _check_shrink(links: list[Link], size: int, shrink: bool) -> None:
 
 async def check(links: list[Link]) -> Check:
     """Whether an image is consistent in itself; its parents have been checked by opening them."""
-    return await _check_node(node(links), descriptors(links), links[0].path)
-
-
-async def _check_node(props: dict[str, Any], keep: list[int], path: Path) -> Check:
-    outcome = await qemu_img("check", "--output=json", name_of(props), keep=keep)
+    path = links[0].path
+    outcome = await qemu_img("check", "--output=json", name_of(node(links)), keep=descriptors(links))
     if outcome.status == 63:  # the format has no check
         return Check(known=False)
     if outcome.status not in (0, 2, 3):
@@ -232,28 +239,21 @@ async def _check_node(props: dict[str, Any], keep: list[int], path: Path) -> Che
 
 
 async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) -> None:
-    with open_regular(part) as descriptor:
-        facts = await asyncio.to_thread(read_facts, descriptor, part, form)
-        image = Link(path=part, real=part, form=form, facts=facts, status=os.fstat(descriptor), descriptor=descriptor)
+    with ExitStack() as stack:
+        image = await asyncio.to_thread(chain.open_link, stack, part, form)
         found = await check([image])
-    if facts.virtual_size != size or found.errors:
+    if image.facts.virtual_size != size or found.errors:
         raise Failed(f"{target} did not become what it was to be.", "Try again, and look at the disks: dmesg")
 
 
 async def _compare(source: Source, part: Path, form: ImageFormat, target: Path, done: Done) -> None:
-    with open_regular(part) as descriptor:
-        made: dict[str, Any] = {"driver": form.driver, "file": {"driver": "file", "filename": _proc(descriptor)}}
-        if form.name == "qcow2":
-            made["backing"] = None
-        arguments = ["compare", "-p", name_of(source.node), name_of(made)]
-        outcome = await qemu_img(*arguments, keep=(descriptor, *source.keep), done=done)
+    with ExitStack() as stack:
+        made = await asyncio.to_thread(chain.open_link, stack, part, form)
+        arguments = ["compare", "-p", name_of(source.node), name_of(node([made]))]
+        outcome = await qemu_img(*arguments, keep=(made.descriptor, *source.keep), done=done)
     if outcome.status == 1:
         raise Failed(f"{target} did not become the same as its source.", "Try again, and look at the disks: dmesg")
     expect(outcome, target, target)
-
-
-def _proc(descriptor: int) -> str:
-    return f"/proc/self/fd/{descriptor}"
 
 
 async def clone(links: list[Link], target: Path, done: Done = nothing) -> None:
@@ -279,15 +279,3 @@ async def _point_at(part: Path, target: Path, lock: int, parent: Link) -> None:
     name = chain.backing_name(target, parent.real)
     arguments = ["rebase", "-q", "-u", "-f", "qcow2", "-b", name, "-F", parent.form.driver, str(part)]
     expect(await qemu_img(*arguments, keep=(lock,)), target, target)
-
-
-def expect(outcome: Outcome, source: Path, target: Path) -> None:
-    """Raise what qemu-img failed with, if it did."""
-    if outcome.status == 0:
-        return
-    if "lock" in outcome.complaint and "Failed to get" in outcome.complaint:
-        raise Conflict(f"{source} is in use by another program.", "See which: fuser -v FILE", code="disk-busy")
-    reason = last_line(outcome.complaint)
-    if "No space left on device" in reason:
-        raise no_space(target)
-    raise Failed(f"qemu-img did not do it with {source}: {reason}.", "See kiban disk check", code="tool-failed")

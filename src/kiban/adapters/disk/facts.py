@@ -30,6 +30,8 @@ _DISK_SIZE = uuid.UUID("2fa54224-cd1b-4876-b211-5dbed83bf4b8").bytes_le
 _LOGICAL_SECTOR = uuid.UUID("8141bf1d-a96f-4709-ba47-f233a8faab5f").bytes_le
 _PHYSICAL_SECTOR = uuid.UUID("cda348c7-445d-4471-9cc9-e9885251c556").bytes_le
 _SECTORS = (512, 4096)
+VHDX_HEADERS = (64 << 10, 128 << 10)
+"""Where the two headers of a VHDX are ([MS-VHDX] 2.2)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +47,6 @@ class Facts:
     logical_sector: int = 512
     physical_sector: int = 512
     dirty: bool = False
-    corrupt: bool = False
     snapshots: int = 0
     parent: str = ""
     parent_format: str = ""
@@ -92,7 +93,6 @@ def _qcow2(descriptor: int, path: Path) -> Facts:
         virtual_size=size,
         kind="differencing" if backing_offset else "dynamic",
         dirty=bool(marks & 1),
-        corrupt=bool(marks & 2),
         snapshots=snapshots,
         parent=_text(name),
         parent_format=_text(said.get(_BACKING_FORMAT, b"")),
@@ -126,6 +126,8 @@ def _text(raw: bytes) -> str:
 
 def _vhd(descriptor: int, path: Path) -> Facts:
     footer = os.pread(descriptor, 512, os.fstat(descriptor).st_size - 512)
+    if not footer.startswith(b"conectix"):  # see headers
+        footer = os.pread(descriptor, 512, 0)
     (data_offset,), (size,) = struct.unpack_from(">Q", footer, 16), struct.unpack_from(">Q", footer, 48)
     (kind,) = struct.unpack_from(">I", footer, 60)
     kinds: dict[int, Kind] = {2: "fixed", 3: "dynamic", 4: "differencing"}
@@ -161,7 +163,7 @@ def _item(descriptor: int, region: int, items: dict[bytes, int], name: bytes) ->
 def _vhdx_header(descriptor: int) -> tuple[str, bool]:
     """DataWriteGuid, which changes with the contents, and whether the log has something to replay ([MS-VHDX] 2.2.2)."""
     newest, written, dirty = -1, "", False
-    for at in (64 << 10, 128 << 10):
+    for at in VHDX_HEADERS:
         head = os.pread(descriptor, 80, at)
         if len(head) == 80 and head[:4] == b"head":
             (sequence,) = struct.unpack_from("<Q", head, 8)

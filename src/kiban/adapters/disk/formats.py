@@ -34,6 +34,8 @@ FORMATS: dict[str, ImageFormat] = {
     "vhd": ImageFormat(name="vhd", driver="vpc", smallest=3 * MiB, largest=2040 * GiB, multiple=MiB),
     "raw": ImageFormat(name="raw", driver="raw", smallest=512, largest=64 * TiB, multiple=512),
 }
+GROW_IN_PLACE = ("qcow2", "raw")
+"""Formats that QEMU can make larger, or smaller, where they are."""
 READABLE: dict[str, ImageFormat] = FORMATS | {
     name: ImageFormat(name=name, driver=name, smallest=512, largest=64 * TiB, multiple=512) for name in ("vmdk", "vdi")
 }

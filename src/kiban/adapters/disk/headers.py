@@ -19,6 +19,7 @@ from kiban.adapters.disk.strange import vdi_size, vmdk_size
 from kiban.errors import BadInput
 from kiban.model.foreign import Extent
 
+_VHD_BLOCKS = 1 << 22  # 2040 GiB in blocks of 512 KiB
 _NAME_LIMIT = 1023  # qcow2's own limit for a backing file name; enough for a hint about a parent as well
 
 _CHAIN_HINT = "Merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD"
@@ -127,8 +128,27 @@ def _check_vhd(descriptor: int, path: Path, head: bytes, tail: bytes, child: boo
             raise _damaged(path, f"there is no VHD of type {kind}")
         if checksum != ~(sum(footer[:64]) + sum(footer[68:512])) & 0xFFFFFFFF:
             raise _damaged(path, "the checksum of its footer is wrong")
-    if not tail.startswith(b"conectix"):
+    if not tail.startswith(b"conectix") and not _has_all_blocks(descriptor, head):
         raise _damaged(path, "its footer is missing, so the end of the file was lost")
+
+
+def _has_all_blocks(descriptor: int, footer: bytes) -> bool:
+    """Whether nothing but the footer is missing at the end of a dynamic VHD whose first copy of it is `footer`.
+
+    A writer puts a new block over the footer, and the footer behind it; one that is killed in between leaves none.
+    """
+    at = struct.unpack_from(">Q", footer, 16)[0]
+    head = os.pread(descriptor, 1024, at) if at < 1 << 62 else b""
+    if len(head) < 1024 or head[:8] != b"cxsparse":
+        return False
+    table_at, (entries, block) = struct.unpack_from(">Q", head, 16)[0], struct.unpack_from(">II", head, 28)
+    if entries > _VHD_BLOCKS or table_at >= 1 << 62:
+        return False
+    table = os.pread(descriptor, entries * 4, table_at)
+    used = [sector for (sector,) in struct.iter_unpack(">I", table[: len(table) // 4 * 4]) if sector != 0xFFFFFFFF]
+    bitmap = -(-block // (512 * 8 * 512)) * 512
+    end = max(table_at + entries * 4, max(used, default=0) * 512 + bitmap + block)
+    return len(table) == entries * 4 and bool(end <= os.fstat(descriptor).st_size)
 
 
 def vhd_parent(descriptor: int, data_offset: int) -> str:

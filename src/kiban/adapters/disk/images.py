@@ -8,7 +8,6 @@ first sector of its raw disk. References to other files are refused, never follo
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
 import os
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from pathlib import Path
 
 from kiban.adapters.disk.formats import ImageFormat, check_size, image_format
 from kiban.adapters.disk.headers import check_header
-from kiban.adapters.disk.placing import finish, new_file, no_space, take_room, unfinished
+from kiban.adapters.disk.placing import finish, new_file, take_room, unfinished
 from kiban.adapters.disk.space import require_space
-from kiban.adapters.disk.tool import Outcome, last_line, qemu_img
+from kiban.adapters.disk.tool import Outcome, check_room, last_line, qemu_img
 from kiban.adapters.files import open_regular
 from kiban.errors import BadInput, Failed
 from kiban.model.units import format_size
@@ -84,8 +83,7 @@ def check_made(target: Path, outcome: Outcome) -> None:
     if outcome.status == 0:
         return
     reason = last_line(outcome.complaint)
-    if os.strerror(errno.ENOSPC) in reason:
-        raise no_space(target)
+    check_room(reason, target)
     raise Failed(f"qemu-img could not make {target}: {reason}.", "See kiban doctor", code="create-failed")
 
 

@@ -11,6 +11,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from kiban.errors import BadInput, Conflict, Failed, HostLacks, NotAllowed, NotF
 
 _SYNC_FILE_RANGE_WRITE = 2
 _WRITE_BACK_SECONDS = 0.1
+_END_SECONDS = 2.0
 
 
 def new_file(path: Path) -> Path:
@@ -36,7 +38,7 @@ def unfinished(target: Path) -> Iterator[tuple[Path, int]]:
 
     qemu-img inherits the lock, so that one which outlives a killed service still keeps others off the file.
     """
-    part = target.with_name(f".{target.name}.part")
+    part = _part(target)
     try:
         lock = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except (FileNotFoundError, NotADirectoryError):
@@ -83,6 +85,40 @@ def begin_write_back(descriptor: int) -> None:
     """sync_file_range(2) over a whole file. It makes nothing durable; where it is not possible, nothing happens."""
     libc = ctypes.CDLL(None)
     libc.sync_file_range(descriptor, ctypes.c_int64(0), ctypes.c_int64(0), _SYNC_FILE_RANGE_WRITE)
+
+
+def _part(target: Path) -> Path:
+    return target.with_name(f".{target.name}.part")
+
+
+def remove_part(target: Path) -> None:
+    """Remove the hidden file that a killed process left beside `target`. Conflict while somebody works with it."""
+    part = _part(target)
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        wait_for(descriptor, part)
+        part.unlink()
+    finally:
+        os.close(descriptor)
+
+
+def wait_for(descriptor: int, path: Path) -> None:
+    """Lock an open file that a tool of a killed service had, which ends at once; Conflict when somebody else has it."""
+    limit = time.monotonic() + _END_SECONDS
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                raise Conflict(
+                    f"Somebody is working with {path}.", f"See who: fuser -v {path}", code="file-busy"
+                ) from None
+            time.sleep(0.02)
+        else:
+            return
 
 
 def finish(part: Path, target: Path) -> None:

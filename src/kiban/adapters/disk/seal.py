@@ -20,6 +20,7 @@ from kiban.errors import Damaged
 
 KEY_BYTES = 32
 _MAC_DIGITS = 32  # 128 bits
+MERGING = "merging:"
 
 
 def load_key(path: Path) -> bytes:
@@ -53,7 +54,7 @@ def proven(key: bytes, record: Iterable[str]) -> frozenset[str]:
 
 def merging(status: os.stat_result) -> str:
     """The state of a parent that its child is being merged into: whatever is in it, the child covers what changes."""
-    return f"merging:{status.st_ino}"
+    return f"{MERGING}{status.st_ino}"
 
 
 def _mac(key: bytes, identity: str) -> str:

@@ -130,7 +130,12 @@ def parent(disk: Disk, number: int) -> str:
 
 def node_names(disk: Disk) -> list[str]:
     """Names that the nodes of a disk can have, each before those it is made on."""
-    return [*dict.fromkeys((node(disk), image(disk))), *(parent(disk, number) for number in range(1, DEEPEST))]
+    return [*dict.fromkeys((node(disk), image(disk))), *parent_names(disk)]
+
+
+def parent_names(disk: Disk) -> list[str]:
+    """Names that the nodes of a disk's parents can have, the nearest first."""
+    return [parent(disk, number) for number in range(1, DEEPEST)]
 
 
 def image_node(disk: Disk, filename: str, *, on_parent: bool = False) -> Props:
@@ -154,6 +159,11 @@ def _parent_nodes(disk: Disk, parents: Parents) -> Iterator[Props]:
     for number, (form, filename) in reversed([*enumerate(parents, start=1)]):
         below = parent(disk, number + 1) if number < len(parents) else None
         yield {**_image(parent(disk, number), form, filename, below), "read-only": True}
+
+
+def read_only(name: str, file: str, below: str | None) -> Props:
+    """A qcow2's node as it is, but for reading only; `file` is the name of its file's node."""
+    return {**_image(name, "qcow2", "", below), "file": file, "read-only": True}
 
 
 @dataclass(frozen=True)

@@ -99,17 +99,26 @@ class Monitor:
             self._hand_over(descriptor)
             await self.run("getfd", {"fdname": name})
 
-    async def add_file(self, descriptor: int, beside: int | None = None) -> str:
+    async def add_file(self, descriptor: int, beside: int | None = None, word: str = "") -> str:
         """Give QEMU an open file, as a path that its block layer can open.
 
         Args:
             descriptor: the file.
             beside: the number of such a path, where the same file is opened for something else already.
+            word: by which it is known to `remove_file`.
         """
         async with self._handing:
             self._hand_over(descriptor)
-            answer = await self.run("add-fd", None if beside is None else {"fdset-id": beside})
+            place = {} if beside is None else {"fdset-id": beside}
+            answer = await self.run("add-fd", {**place, "opaque": word})
             return f"/dev/fdset/{answer['fdset-id']}"
+
+    async def remove_file(self, word: str) -> None:
+        """Have QEMU close what was added under that word; what it uses still is closed when it does not any more."""
+        for found in await self.run("query-fdsets"):
+            for each in found["fds"]:
+                if each.get("opaque") == word:
+                    await self.run("remove-fd", {"fdset-id": found["fdset-id"], "fd": each["fd"]})
 
     def _hand_over(self, descriptor: int) -> None:
         try:
