@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The real service in a process that kills itself, by SIGKILL, at the n-th thing it does to the world.
 
-Things are what Python's audit hooks see (files opened for writing, renames, removals, directories, sockets, children)
-and each command to QEMU, before it is sent and after it was answered. Nothing of this is in the product. The service is
+Things are what Python's audit hooks see (files opened for writing, renames, removals, directories, sockets, children),
+what is written and flushed through the functions below, and each command to QEMU, before it is sent and after it was
+answered. Nothing of this is in the product. The service is
 forked from a server that has imported everything, so that a run takes a tenth of a second instead of one.
 """
 
@@ -10,6 +11,7 @@ import mmap
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from faults_ground import LIMIT, Ground, end
 _EVENTS = frozenset({"subprocess.Popen", "socket.bind"}) | {
     f"os.{name}" for name in ("rename", "remove", "mkdir", "rmdir", "chmod", "chown", "link", "truncate")
 }
+
+_CALLS = ("fsync", "pwrite", "copy_file_range", "posix_fallocate")
+"""Of the module os, which audit hooks do not see."""
 
 
 class Dying:
@@ -79,6 +84,7 @@ def _service(state: str, runtime: str, control: str, ready: Any) -> None:
 
 def _watch(control: Path) -> None:
     """Count down in the shared page with each thing that is done, and die at the end of the count."""
+    from kiban.adapters.disk import placing
     from kiban.adapters.qemu import process
     from kiban.adapters.qemu.monitor import Monitor
 
@@ -99,6 +105,18 @@ def _watch(control: Path) -> None:
         if event in _EVENTS or writes:
             count(f"{event} {arguments[0]}")
 
+    def counted_call(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def function(*arguments: Any) -> Any:
+            count(f"os.{name}")
+            return call(*arguments)
+
+        return function
+
+    def renamed(part: Path, target: Path) -> None:
+        count(f"renameat2 {target}")
+        rename(part, target)
+
+    rename = placing._rename_noreplace
     run, connect, spawn = Monitor.run, Monitor.connect.__func__, process.spawn  # type: ignore[attr-defined]
 
     async def counted(monitor: Monitor, command: str, arguments: Any = None) -> Any:
@@ -121,4 +139,7 @@ def _watch(control: Path) -> None:
     Monitor.run = counted  # type: ignore[method-assign,assignment]
     Monitor.connect = classmethod(connected)  # type: ignore[method-assign,assignment]
     process.spawn = spawned
+    placing._rename_noreplace = renamed
+    for name in _CALLS:
+        setattr(os, name, counted_call(name, getattr(os, name)))
     sys.addaudithook(hook)

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import kiban
 from kiban.client import Client
 from kiban.errors import KibanError
@@ -180,6 +182,21 @@ def fresh(folder: Path | None = None) -> Iterator[Ground]:
         yield ground
     finally:
         ground.clear()
+
+
+@contextlib.contextmanager
+def small_file_system(folder: Path, size: int) -> Iterator[None]:
+    """Make a folder a file system of its own, of so many MiB; skips the test where that may not be done."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def end(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

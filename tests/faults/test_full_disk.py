@@ -2,12 +2,11 @@
 """A disk that is full: a sentence, what was there stays as it was, and all is well again once there is room."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults_ground import Ground
+from faults_ground import Ground, small_file_system
 from faults_invariants import check, usable
 
 from kiban.model.requests import DiskRequest
@@ -20,20 +19,12 @@ LACKS = 6
 @pytest.fixture
 def small_disk(ground: Ground) -> Iterator[Ground]:
     """A ground whose state directory is a file system of its own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
     ground.paths.state.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}m", "tmpfs", str(ground.paths.state)]
-    done = subprocess.run(mount, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        pytest.skip(f"no file system can be mounted here: {done.stderr.strip()}")
-    try:
+    with small_file_system(ground.paths.state, SIZE):
         yield ground
-    finally:
         ground.kill_service()
         for pid, _ in ground.running("qemu-system-x86_64"):
             os.kill(pid, 9)
-        subprocess.run(["umount", "-l", str(ground.paths.state)], check=True)
 
 
 def fill(ground: Ground) -> Path:

@@ -16,8 +16,10 @@ MIB = 1 << 20
 
 def interrupt(ground: Ground, *command: str, when: str, after: float = 0.0) -> str:
     """Ctrl-C once the service has a job of that command; returns what became of the job."""
+    before = {job.id for job in ground.client().jobs()}
     running = ground.begin(*command)
-    job = eventually("the job is there", lambda: [j for j in ground.client().jobs() if j.command == when])[-1]
+    found = lambda: [j for j in ground.client().jobs() if j.command == when and j.id not in before]  # noqa: E731
+    [job] = eventually("the job is there", found)
     time.sleep(after)
     return _finish(ground, running, job.id)
 

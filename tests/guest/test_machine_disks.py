@@ -34,7 +34,7 @@ def test_a_linked_machine_grows_and_merges_under_its_guest(make: MakeGuest, serv
 
     # the guest grows its disk
     client = guest.client
-    device = guest.sh("for d in /sys/block/sd*; do [ $(cat $d/size) = 131072 ] && echo ${d##*/}; done")
+    device = guest.sh("for d in /sys/block/sd*; do if [ $(cat $d/size) = 131072 ]; then echo ${d##*/}; fi; done")
     client.resize_disk("linked:disk1", 96 * MIB)
     guest.sh(f"until [ $(cat /sys/block/{device}/size) = {96 * MIB // 512} ]; do sleep 0.2; done")
 

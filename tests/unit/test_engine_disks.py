@@ -15,6 +15,7 @@ from engine_world import World, run, world
 
 from kiban.adapters.disk import chain, changing, merging
 from kiban.adapters.disk.formats import FORMATS
+from kiban.adapters.disk.tool import Outcome, qemu_img
 from kiban.adapters.store import directory as store
 from kiban.commands import disks as commands
 from kiban.engine import creating, disks, diskuse, diskview, editing, hotplug, life
@@ -285,7 +286,9 @@ def test_a_parent_that_changes_after_a_broken_off_merge_is_noticed(
         base = make(folder / "base.qcow2", "qcow2", content())
         one = await linked(host, "one", base)
 
-        async def half(*_: Any, **__: Any) -> None:
+        async def half(*arguments: str, **options: Any) -> Outcome:
+            if arguments[0] != "commit":
+                return await qemu_img(*arguments, **options)
             write(base, 0, b"h" * 512)
             raise asyncio.CancelledError
 
