@@ -27,10 +27,10 @@ from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
 from kiban.model.bootcheck import Report, Signer, Stage
+from kiban.model.export import Exported, ExportedFile
 from kiban.model.foreign import ForeignDisk, Place
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 from kiban.model.outcome import Boot
-from kiban.model.requests import MachineRequest
 from kiban.model.takeover import CheckpointRow, DiskFacts, Plan, PlannedDisk, Row
 from kiban.paths import Paths
 
@@ -216,7 +216,8 @@ AUDITED = Audited(
 PLAN = Plan(
     title="a virtual hard disk",
     path="/a.vhdx",
-    request=MachineRequest(name="web"),
+    name="web",
+    generation=2,
     disks=(
         PlannedDisk(
             id="disk0",
@@ -236,7 +237,14 @@ PLAN = Plan(
     left_out=("The colour.",),
     advice=("Mind the gap.",),
 )
+EXPORTED = Exported(
+    path="/x/web",
+    kind="kiban",
+    files=(ExportedFile(name="vm.json", size=2048, sha256="ab" * 32),),
+    left_out=("The ISO.",),
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
+    "takeover.export": lambda: EXPORTED,
     "takeover.plan": lambda: PLAN,
     "bootcheck.explain": lambda: REPORT,
     "bootcheck.explain_path": lambda: REPORT,

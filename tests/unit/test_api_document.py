@@ -23,6 +23,7 @@ from kiban.engine.audit import Audited
 from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
+from kiban.model.export import Exported, ExportedFile, ExportRequest
 from kiban.wire import answers, audit, bootcheck, disks, requests, takeover
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +58,9 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (disks.DiskLink, LinkView),
         (disks.DiskUse, Use),
         (disks.DiskCheck, Check),
+        (takeover.Export, ExportRequest),
+        (takeover.ExportResult, Exported),
+        (takeover.ExportFile, ExportedFile),
     ],
 )
 def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside: type) -> None:

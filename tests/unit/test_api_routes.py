@@ -11,6 +11,7 @@ import pytest
 from api_fakes import FAKES, PNG, VIEW, Service
 
 import kiban
+from kiban.model.export import ExportRequest
 from kiban.model.machine import Forward
 from kiban.model.requests import (
     Changes,
@@ -78,6 +79,7 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.create("deaf", nics=()), ("machines.create", MachineRequest(name="deaf", nics=()))),
     (lambda c: c.plan_import("/a.ova"), ("takeover.plan", ImportRequest(path="/a.ova"))),
     (lambda c: c.import_machine(**vars(IMPORT)), ("takeover.import_machine", IMPORT)),
+    (lambda c: c.export_machine("web", "/x/web"), ("takeover.export", "web", ExportRequest(path="/x/web"))),
     (lambda c: c.edit("web", **vars(CHANGES)), ("machines.edit", "web", CHANGES)),
     (lambda c: c.edit("web", tpm=True), ("machines.edit", "web", Changes(tpm=True))),
     (lambda c: c.rename("web", "www"), ("machines.rename", "web", "www")),

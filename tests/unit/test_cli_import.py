@@ -11,6 +11,7 @@ import pytest
 from api_fakes import Service
 
 from kiban.cli import main
+from kiban.model.export import ExportRequest
 from kiban.model.takeover import ImportRequest
 
 
@@ -70,3 +71,12 @@ def test_an_import(service: Service, capsys: pytest.CaptureFixture[str], monkeyp
             ),
         )
     ]
+
+
+def test_an_export(service: Service, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(service.paths.state)
+    assert kiban("export", "web", "out") == 0
+    assert capsys.readouterr().out.splitlines() == ["/x/web: 1 files, 2 KiB", "", "Not in it:", "- The ISO."]
+    assert service.host.calls == [("takeover.export", "web", ExportRequest(path=f"{service.paths.state}/out"))]
+    assert kiban("export", "web", "out", "-o", "json") == 0
+    assert json.loads(capsys.readouterr().out)["files"] == [{"name": "vm.json", "size": 2048, "sha256": "ab" * 32}]

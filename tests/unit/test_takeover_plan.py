@@ -24,7 +24,7 @@ from kiban.model.foreign import (
     Place,
 )
 from kiban.model.machine import Board, Machine
-from kiban.model.takeover import DiskFacts, ImportRequest, Plan
+from kiban.model.takeover import DiskFacts, ForeignPlan, ImportRequest
 
 MIB = 1 << 20
 WINDOWS, UEFI_CA = "1734c6e8-3154-4dda-ba5f-a874cc483422", "272e7447-90a4-4563-a4b9-8e4ab00526ce"
@@ -75,7 +75,7 @@ def foreign(generation: Any = 2, **fields: Any) -> ForeignMachine:
     return ForeignMachine(**plain | fields)
 
 
-def plan(machine: ForeignMachine, windows: bool | None = None, **asked: Any) -> Plan:
+def plan(machine: ForeignMachine, windows: bool | None = None, **asked: Any) -> ForeignPlan:
     known = takeover_plan.Known(
         title="a Hyper-V machine",
         path="/src/web.vmcx",
@@ -86,14 +86,14 @@ def plan(machine: ForeignMachine, windows: bool | None = None, **asked: Any) -> 
     return takeover_plan.make(machine, ImportRequest(path="/src", **asked), known)
 
 
-def made(found: Plan) -> Machine:
+def made(found: ForeignPlan) -> Machine:
     """The machine that the contract makes of a plan: it takes every plan."""
     macs = (f"52:54:00:00:00:{n:02x}" for n in range(99))
     fresh = contract.Fresh(id="x", created="", mac=lambda: next(macs), secret=lambda: "s")
     return contract.make(found.request, BOARD, fresh)
 
 
-def row(found: Plan, what: str) -> tuple[str, str]:
+def row(found: ForeignPlan, what: str) -> tuple[str, str]:
     return next((r.there, r.here) for r in found.rows if r.what == what)
 
 

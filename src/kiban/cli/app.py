@@ -19,6 +19,7 @@ from kiban.cli.output import say
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "create": ("create", "create", "Machines"),
     "import": ("takeover", "import_", "Machines"),
+    "export": ("takeover", "export", "Machines"),
     "ls": ("show", "ls", "Machines"),
     "info": ("show", "info", "Machines"),
     "set": ("edit", "set_", "Machines"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""import: a machine from elsewhere, or only the plan of it."""
+"""import: a machine from elsewhere, or only the plan of it. export: one that goes elsewhere."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kiban.cli.arguments import Output
+from kiban.cli.arguments import Name, Output
 from kiban.cli.output import print_json, say, table
 from kiban.cli.progress import Bar
 from kiban.cli.session import connect
 from kiban.cli.verbs import tell
+from kiban.model.units import format_size
 
 PathArgument = Annotated[
     str,
     typer.Argument(
-        metavar="PATH", help="The folder of an export; a .vmcx, .xml, .ovf or .ova; or a disk: .vhdx, .vhd, .qcow2 …"
+        metavar="PATH",
+        help="An exported machine's folder; a .vmcx, .xml, .ovf or .ova; or a disk: .vhdx, .vhd, .qcow2 …",
     ),
 ]
 
@@ -48,7 +50,7 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and do nothing.")] = False,
     output: Output = "table",
 ) -> None:
-    """Import a machine of Hyper-V, an OVF or OVA, or a disk. The source is never written to.
+    """Import an exported machine, a machine of Hyper-V, an OVF or OVA, or a disk. The source is never written to.
 
     \b
     Examples:
@@ -75,6 +77,28 @@ def import_(
         print_json(view)
     else:
         tell(view)
+
+
+def export(
+    name: Name,
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
+    *,
+    output: Output = "table",
+) -> None:
+    """Export a machine that is off into a folder of its own, which can be copied, moved and imported again.
+
+    \b
+    Examples:
+      kiban export web /backup/web
+      kiban import /backup/web --name web2
+    """
+    with Bar(f"Exporting {name}") as bar:
+        made = connect().export_machine(name, folder, progress=bar)
+    if output == "json":
+        print_json(made)
+        return
+    say(f"{made.path}: {len(made.files)} files, {format_size(sum(file['size'] for file in made.files))}")
+    _list("Not in it:", made.left_out)
 
 
 def _show(plan: Any) -> None:

@@ -11,6 +11,7 @@ from kiban.client.records import (
     BootReport,
     DiskCheck,
     DiskInfo,
+    ExportResult,
     Finding,
     ImportPlan,
     Job,
@@ -122,6 +123,13 @@ class Client:
     ) -> Machine:
         """Import a machine from elsewhere. `settings` are those of `kiban.model.takeover.ImportRequest`."""
         return self._job("/v1/imports", self._absolute({"path": path, **settings}), progress)
+
+    def export_machine(
+        self, name: str, path: str | os.PathLike[str], *, progress: Progress | None = None, **settings: Any
+    ) -> ExportResult:
+        """Export a machine that is off. `settings` are those of `kiban.model.export.ExportRequest`."""
+        body = self._absolute({"path": path, **settings})
+        return ExportResult(self._result(_path(name, "export"), body, progress))
 
     def edit(self, name: str, **changes: Any) -> Machine:
         """Change settings: those of `kiban.model.requests.Changes`."""

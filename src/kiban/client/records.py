@@ -477,6 +477,15 @@ class ImportPlan(Record):
     _parts: ClassVar = {"rows": PlanRow, "disks": PlanDisk, "checkpoints": PlanCheckpoint}
 
 
+class ExportResult(Record):
+    """What an export has made; of each of `files` name, size (bytes) and sha256."""
+
+    path: str
+    kind: str
+    files: list[dict[str, Any]]
+    left_out: list[str]
+
+
 class Version(Record):
     """What answers."""
 

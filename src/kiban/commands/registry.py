@@ -34,6 +34,7 @@ COMMANDS: dict[str, Command] = {
         Command("machines.discard", machines.discard, "operate", False),
         Command("takeover.plan", takeover.plan, "manage", False),
         Command("takeover.import_machine", takeover.import_machine, "manage", True),
+        Command("takeover.export", takeover.export, "manage", True),
         Command("life.start", life.start, "operate", True),
         Command("life.shut_down", life.shut_down, "operate", True),
         Command("life.turn_off", life.turn_off, "operate", False),

@@ -53,18 +53,32 @@ async def create(
     machine = with_ports(machine)
     consistency.check(machine)  # before gigabytes are copied
     keys = await _keys(machine, request)
-    with host.taking(machine.name):
-        staged = store.stage(host.paths.machines, machine.id)
-        try:
-            await _make_firmware(staged, machine, vars_template, keys)
-            await _fill(host, staged, machine, make_disks or partial(_make_disks, host, request), progress)
-            handle = host.load(store.publish(staged))
-        except BaseException:
-            shutil.rmtree(staged, ignore_errors=True)
-            raise
+
+    async def fill(staged: Path) -> Machine:
+        await _make_firmware(staged, machine, vars_template, keys)
+        made = await (make_disks or partial(_make_disks, host, request))(staged, machine, progress)
+        if made.tpm:
+            progress(0.9, "making the TPM")
+            await tpm.make(staged, host.account())
+        return made
+
+    handle = await appear(host, machine, fill)
+    progress(1.0, "made")
     handle.warnings = [*warnings, *ports.warnings(host, handle)]
     handle.tell("created")
     return handle
+
+
+async def appear(host: Host, machine: Machine, fill: Callable[[Path], Awaitable[Machine]]) -> Handle:
+    """Let a machine appear whole, with what `fill` puts into its directory; on any failure nothing of it is left."""
+    with host.taking(machine.name):
+        staged = store.stage(host.paths.machines, machine.id)
+        try:
+            store.save(staged, await fill(staged))
+            return host.load(store.publish(staged))
+        except BaseException:
+            shutil.rmtree(staged, ignore_errors=True)
+            raise
 
 
 def fresh() -> contract.Fresh:
@@ -155,15 +169,6 @@ async def _make_disks(
         progress(number / max(len(request.disks), 1), f"making {machine.disks[number].id}")
         await make_disk(host, staged, machine, number, disk)
     return machine
-
-
-async def _fill(host: Host, staged: Path, machine: Machine, make_disks: MakeDisks, progress: Progress) -> None:
-    machine = await make_disks(staged, machine, progress)
-    if machine.tpm:
-        progress(0.9, "making the TPM")
-        await tpm.make(staged, host.account())
-    store.save(staged, machine)
-    progress(1.0, "made")
 
 
 async def make_disk(host: Host, directory: Path, machine: Machine, number: int, request: DiskRequest) -> None:

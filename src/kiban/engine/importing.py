@@ -18,7 +18,7 @@ from kiban.adapters.disk.copying import Done
 from kiban.adapters.disk.formats import READABLE
 from kiban.adapters.firmware import templates
 from kiban.adapters.foreign import checkpoints, finding, names, reading
-from kiban.engine import creating, diskforeign, lazily, profiles
+from kiban.engine import creating, diskforeign, lazily, profiles, returning
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -26,7 +26,7 @@ from kiban.errors import BadInput
 from kiban.model import takeover_plan
 from kiban.model.foreign import Extent, ForeignDisk, ForeignMachine, ImageKind
 from kiban.model.machine import Machine, Rest
-from kiban.model.takeover import DiskFacts, ImportRequest, Plan, PlannedDisk
+from kiban.model.takeover import DiskFacts, ForeignPlan, ImportRequest, Plan, PlannedDisk
 
 CHAINS: tuple[ImageKind, ...] = ("vhdx", "vhd")
 FORMATS: dict[str, ImageKind] = {
@@ -48,21 +48,25 @@ async def plan(request: ImportRequest) -> Plan:
         Conflict: a parent was changed after its child was made.
         NotAllowed, Damaged, HostLacks, TimedOut, Failed: about reading it.
     """
-    return (await _planned(request))[0]
+    source = await asyncio.to_thread(_found, Path(request.path), request.format)
+    if source.kind == "kiban":
+        return await asyncio.to_thread(returning.plan, source.root, request)
+    return (await _planned(source, request))[0]
 
 
 async def import_machine(host: Host, request: ImportRequest, progress: Progress = quiet) -> Handle:
     """Import the machine at a path; on any failure, or Ctrl-C, nothing of it is left. Raises as `plan` and `create`."""
     progress(0.0, "reading the description")
-    made, folders = await _planned(request)
+    source = await asyncio.to_thread(_found, Path(request.path), request.format)
+    if source.kind == "kiban":
+        return await returning.import_machine(host, source.root, request, progress)
+    made, folders = await _planned(source, request)
     host.check_free(made.request.name)
     taker = _Taker(host, made, folders)
     return await creating.create(host, made.request, progress, taker.make_disks)
 
 
-async def _planned(request: ImportRequest) -> tuple[Plan, tuple[Path, ...]]:
-    path = Path(request.path)
-    source = await asyncio.to_thread(_found, path, request.format)
+async def _planned(source: finding.Source, request: ImportRequest) -> tuple[ForeignPlan, tuple[Path, ...]]:
     machine = await asyncio.to_thread(reading.read, source)
     machine = _named(machine, request.format)
     folders = _folders(source.root, request.parents)
@@ -143,7 +147,7 @@ _COPYING = 0.9
 class _Taker:
     """Brings the disks of a plan into a machine's directory."""
 
-    def __init__(self, host: Host, plan: Plan, folders: tuple[Path, ...]) -> None:
+    def __init__(self, host: Host, plan: ForeignPlan, folders: tuple[Path, ...]) -> None:
         self._host = host
         self._plan = plan
         self._folders = folders

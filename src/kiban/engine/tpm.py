@@ -10,11 +10,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from kiban.adapters.files import replace_file
 from kiban.adapters.firmware.tpm import create_tpm, start_swtpm
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.process import Account
 from kiban.engine.handle import Handle
 from kiban.engine.whole import in_thread
+from kiban.model.export import TPM_STATE
 
 DIRECTORY = "tpm"
 LOCK = "tpm.lock"
@@ -23,6 +25,16 @@ LOCK = "tpm.lock"
 async def make(directory: Path, owner: Account) -> None:
     """Make the TPM of a machine in its directory."""
     await in_thread(create_tpm, directory / DIRECTORY, **_identity(owner))
+
+
+def put(directory: Path, content: bytes, owner: Account) -> None:
+    """Give a machine the TPM whose state is known, as another machine's directory had it."""
+    folder = directory / DIRECTORY
+    folder.mkdir(mode=0o700)
+    replace_file(folder / TPM_STATE, content)
+    if owner.uid != os.geteuid():
+        for path in (folder / TPM_STATE, folder):
+            os.chown(path, owner.uid, owner.gid)
 
 
 def start(handle: Handle, owner: Account) -> tuple[Path, subprocess.Popen[bytes]]:

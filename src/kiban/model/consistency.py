@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import PurePosixPath
 
 from kiban.errors import BadInput
 from kiban.model import contract
 from kiban.model.generations import BUS_NAMES, Generation, generation
-from kiban.model.machine import Disk, Dvd, Machine, Nic
+from kiban.model.machine import Disk, Dvd, Forward, Machine, Nic
 
 _WORD = re.compile(r"[A-Za-z0-9._-]{1,80}")
 _DEVICE = {Disk: re.compile(r"disk[0-9]{1,3}"), Dvd: re.compile(r"dvd[0-9]{1,3}"), Nic: re.compile(r"nic[0-9]{1,3}")}
@@ -109,8 +110,18 @@ def _adapters(machine: Machine, gen: Generation) -> Iterator[str]:
             yield f"{nic.id} is an adapter that a generation {gen.number} machine does not have"
         if not contract.MAC.fullmatch(nic.mac):
             yield f"{nic.id} has no proper address"
+        if not all(_is_forward(forward) for forward in nic.forwards):
+            yield f"{nic.id} forwards what is no port"
     yield from _twice([(nic.kind, nic.slot) for nic in machine.nics], "adapters", "slot")
     yield from _twice([nic.mac for nic in machine.nics], "adapters", "address")
+
+
+def _is_forward(forward: Forward) -> bool:
+    try:
+        IPv4Address(forward.host_address or "127.0.0.1")
+    except AddressValueError:
+        return False
+    return all(1 <= port <= 65535 for port in (forward.host_port, forward.guest_port))
 
 
 def _coms(machine: Machine, gen: Generation) -> Iterator[str]:

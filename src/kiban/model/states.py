@@ -32,6 +32,7 @@ ALLOWED: dict[str, frozenset[State]] = {
     "discard": frozenset({"saved"}),
     "edit offline": frozenset({"off"}),
     "edit": frozenset({"off", "running", "paused"}),
+    "export": frozenset({"off"}),
     "remove": frozenset({"off", "saved"}),
     "look at": frozenset({"running", "paused", "stopping"}),
     "type into": frozenset({"running", "stopping"}),

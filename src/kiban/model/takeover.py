@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kiban.model.foreign import ForeignDisk
+from kiban.model.generations import Number
 from kiban.model.machine import Sectors
 from kiban.model.requests import MachineRequest
 
@@ -74,19 +75,27 @@ class CheckpointRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What an import will make: `disks` belong to the disks of `request`, in their order.
+    """What an import will make, of that name and generation.
 
     `left_out` has a sentence for each thing that is not taken over, `advice` for each that the guest may have to know.
     """
 
     title: str
     path: str
-    request: MachineRequest
+    name: str
+    generation: Number
     disks: tuple[PlannedDisk, ...]
     rows: tuple[Row, ...]
     checkpoints: tuple[CheckpointRow, ...]
     left_out: tuple[str, ...]
     advice: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignPlan(Plan):
+    """The plan of a machine from another program: `disks` belong to the disks of `request`, in their order."""
+
+    request: MachineRequest
 
 
 @dataclass

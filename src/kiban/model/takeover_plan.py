@@ -16,7 +16,7 @@ from kiban.model import contract, takeover_advice
 from kiban.model.foreign import ForeignBootClass, ForeignCheckpoint, ForeignMachine
 from kiban.model.generations import Generation, generation
 from kiban.model.requests import ComRequest, MachineRequest, NicRequest
-from kiban.model.takeover import CheckpointRow, DiskFacts, ImportRequest, Notebook, Plan
+from kiban.model.takeover import CheckpointRow, DiskFacts, ForeignPlan, ImportRequest, Notebook
 from kiban.model.takeover_drives import Drives, Target, place_drives
 from kiban.model.takeover_nics import plan_nics
 from kiban.model.units import format_size
@@ -97,7 +97,7 @@ def which_generation(machine: ForeignMachine, wanted: int | None, path: str) -> 
     return generation(machine.generation)
 
 
-def make(machine: ForeignMachine, asked: ImportRequest, known: Known) -> Plan:
+def make(machine: ForeignMachine, asked: ImportRequest, known: Known) -> ForeignPlan:
     """The plan for a machine whose disks have all been found.
 
     Raises:
@@ -137,7 +137,9 @@ def make(machine: ForeignMachine, asked: ImportRequest, known: Known) -> Plan:
     if machine.autostart:
         book.row("start with the host", "yes", "yes")
     takeover_advice.add(machine, gen, windows, request, book.advice)
-    return Plan(
+    return ForeignPlan(
+        name=name,
+        generation=gen.number,
         title=known.title,
         path=known.path,
         request=request,

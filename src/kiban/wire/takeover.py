@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Importing a machine, as it is asked for and answered. `kiban.model.takeover` says what each member means."""
+"""Importing and exporting a machine, as it is asked for and answered. `kiban.model.takeover` and `kiban.model.export`
+say what each member means.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from kiban.model.export import ExportRequest
 from kiban.model.takeover import ImportRequest, Plan
 from kiban.wire.base import Flag, HostPath, MachineName, Sent, Whole, Wire, Word
 
@@ -80,6 +83,34 @@ class ImportPlan(Sent):
     """A sentence for each thing that the guest may have to know."""
 
 
+class Export(Wire):
+    """Where to export a machine to, on the host of the service, and for whom."""
+
+    path: HostPath
+    """A folder that is not there yet, or empty."""
+    kind: Literal["kiban"] = "kiban"
+    """For whom: "kiban" to import it again."""
+
+
+class ExportFile(Sent):
+    """A file of an exported machine."""
+
+    name: str = Field(examples=["disk0.qcow2"])
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+class ExportResult(Sent):
+    """What an export has made; it is the result of the job."""
+
+    path: str
+    kind: str
+    files: list[ExportFile]
+    left_out: list[str]
+    """A sentence for each thing that did not go along."""
+
+
 def request(wanted: Import) -> ImportRequest:
     """An import that is asked for."""
     return ImportRequest(**wanted.model_dump())
@@ -100,11 +131,16 @@ def answer(plan: Plan) -> ImportPlan:
     return ImportPlan(
         title=plan.title,
         path=plan.path,
-        name=plan.request.name,
-        generation=plan.request.generation,
+        name=plan.name,
+        generation=plan.generation,
         rows=[PlanRow.model_validate(row) for row in plan.rows],
         disks=[PlanDisk(**disk) for disk in disks],
         checkpoints=[PlanCheckpoint.model_validate(each) for each in plan.checkpoints],
         left_out=list(plan.left_out),
         advice=list(plan.advice),
     )
+
+
+def export_request(wanted: Export) -> ExportRequest:
+    """An export that is asked for."""
+    return ExportRequest(**wanted.model_dump())

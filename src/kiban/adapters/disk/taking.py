@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from kiban.adapters.disk.changing import Source, convert_node
-from kiban.adapters.disk.copying import Done, nothing
+from kiban.adapters.disk.copying import Done, copy_into, nothing
 from kiban.adapters.disk.facts import read_facts
-from kiban.adapters.disk.formats import FORMATS, READABLE, check_size
+from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, check_size
 from kiban.adapters.disk.headers import check_header
 from kiban.adapters.disk.images import check_made
 from kiban.adapters.disk.placing import finish, new_file, unfinished
@@ -40,8 +40,7 @@ def size_of(extent: Extent, kind: ImageKind) -> int:
     with _opened(extent, kind) as descriptor:
         if kind == "vmdk":
             return vmdk_size(descriptor, extent)
-        check_header(descriptor, Path(extent.path), READABLE[kind])
-        return read_facts(descriptor, Path(extent.path), READABLE[kind]).virtual_size
+        return check_whole(descriptor, Path(extent.path), READABLE[kind])
 
 
 @contextmanager
@@ -68,6 +67,21 @@ async def fetch_file(extent: Extent, kind: ImageKind, target: Path, done: Done =
             props["size"] = size  # whole sectors only
         source = Source(node=props, size=size, path=Path(extent.path), keep=(descriptor,))
         await convert_node(source, target, FORMATS["qcow2"], done=done)
+
+
+async def fetch_as_it_is(source: int, target: Path, form: ImageFormat, done: Done = nothing) -> None:
+    """Make a copy of an open image that has no parent; raises as `check_whole` and `copy_into`."""
+    target = new_file(target)
+    with unfinished(target) as (part, lock):
+        await copy_into(source, lock, target, done)
+        await asyncio.to_thread(check_whole, lock, target, form)
+        await asyncio.to_thread(finish, part, target)
+
+
+def check_whole(descriptor: int, path: Path, form: ImageFormat) -> int:
+    """Bytes of the disk in an open image; BadInput for what is not of that format, damaged, or refers to others."""
+    check_header(descriptor, path, form)
+    return read_facts(descriptor, path, form).virtual_size
 
 
 async def create_over(target: Path, size: int) -> None:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What a path holds: a description of one machine, or a lone disk. By names and folders only; contents are not probed.
+"""What a path holds: a machine that Kiban exported, the description of another, or a lone disk. By names and folders
+only; contents are not probed.
 
 A Hyper-V export is a folder with `Virtual Machines` (one configuration in it), `Virtual Hard Disks` and `Snapshots`.
 Symbolic links inside a folder are passed over: a folder from elsewhere does not choose which of this host's files are
@@ -17,8 +18,9 @@ from typing import Literal
 from kiban.adapters.foreign import names
 from kiban.adapters.foreign.names import shown
 from kiban.errors import BadInput, NotAllowed, NotFound
+from kiban.model.export import MANIFEST
 
-Kind = Literal["vmcx", "xml", "ovf", "ova", "disk"]
+Kind = Literal["kiban", "vmcx", "xml", "ovf", "ova", "disk"]
 MACHINES, DISKS, SNAPSHOTS = "Virtual Machines", "Virtual Hard Disks", "Snapshots"
 
 _ENTRIES_LIMIT = 10_000  # of one folder
@@ -26,6 +28,7 @@ _SNAPSHOTS_LIMIT = 500  # Hyper-V allows 50 for each machine
 _CHOICES = 10  # as many as a sentence can list
 _DESCRIPTIONS: dict[str, Kind] = {".vmcx": "vmcx", ".xml": "xml", ".ovf": "ovf", ".ova": "ova"}
 _TITLES: dict[Kind, str] = {
+    "kiban": "an exported machine",
     "vmcx": "a Hyper-V machine",
     "xml": "a Hyper-V machine of Windows Server 2012 R2 or older",
     "ovf": "an OVF package",
@@ -54,6 +57,8 @@ def find(path: Path) -> Source:
     """
     is_folder = _is_folder(path)
     path = path.absolute()
+    if is_folder and (path / MANIFEST).is_file():
+        return Source(kind="kiban", title=_TITLES["kiban"], path=path, root=path, snapshots=())
     return _choose(path, _in_folder(path)) if is_folder else _file(path)
 
 

@@ -35,35 +35,39 @@ _adapter: TypeAdapter[Machine] = TypeAdapter(Machine)
 
 def load(directory: Path) -> Machine:
     """Read a machine's definition; Damaged, with the place and a hint, when it cannot be understood."""
-    text = _read(directory / "vm.json")
-    hint = f"Restore {directory / 'vm.json'} from a backup, or look at it: nothing has been changed."
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise Damaged(f"{directory / 'vm.json'} is not JSON: {error}.", hint) from None
-    version = data.get("version") if isinstance(data, dict) else None
-    if version != VERSION:
-        raise Damaged(
-            f"{directory / 'vm.json'} is of version {version!r}; this Kiban reads version {VERSION}.",
-            "Use the Kiban that made it, or a newer one.",
-            code="other-version",
-        )
-    try:
-        machine = _adapter.validate_python(data)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the top"
-        raise Damaged(f"{directory / 'vm.json'} is damaged at {place}: {first['msg']}.", hint) from None
+    machine = parse(_read(directory / "vm.json"), directory / "vm.json")
     if machine.id != directory.name.removeprefix(NEW):
         raise Damaged(
             f"{directory} holds the definition of another machine, {machine.id}.",
             "A copied directory needs an id of its own: give it a new UUID, as its name and in vm.json.",
             code="copied-machine",
         )
+    return machine
+
+
+def parse(text: bytes, path: Path) -> Machine:
+    """The machine that a definition describes; Damaged, with the place in `path`, when it cannot be understood."""
+    hint = f"Restore {path} from a backup, or look at it: nothing has been changed."
     try:
-        _dump(machine)
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"{path} is not JSON: {error}.", hint) from None
+    version = data.get("version") if isinstance(data, dict) else None
+    if version != VERSION:
+        raise Damaged(
+            f"{path} is of version {version!r}; this Kiban reads version {VERSION}.",
+            "Use the Kiban that made it, or a newer one.",
+            code="other-version",
+        )
+    try:
+        machine = _adapter.validate_python(data)
+        dump(machine)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the top"
+        raise Damaged(f"{path} is damaged at {place}: {first['msg']}.", hint) from None
     except BadInput as error:
-        raise Damaged(f"{directory / 'vm.json'} is damaged: {error.message.rstrip('.')}.", hint) from None
+        raise Damaged(f"{path} is damaged: {error.message.rstrip('.')}.", hint) from None
     return machine
 
 
@@ -85,10 +89,11 @@ def save(directory: Path, machine: Machine) -> None:
 
     Raises BadInput for what could not be read again, HostLacks or NotAllowed when it cannot be written.
     """
-    replace_file(directory / "vm.json", _dump(machine))
+    replace_file(directory / "vm.json", dump(machine))
 
 
-def _dump(machine: Machine) -> bytes:
+def dump(machine: Machine) -> bytes:
+    """A definition as it is written; BadInput for what could not be read again."""
     consistency.check(machine)
     return _adapter.dump_json(machine, indent=2) + b"\n"
 
