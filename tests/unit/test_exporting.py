@@ -4,93 +4,40 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
-from disk_makers import convert, patterned
-from disk_makers import run as command
+from disk_makers import patterned
 from engine_world import World, run, world
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from export_makers import MIB, contents, export, machine, needs_programs, take, tree
 
-from kiban.adapters.disk.formats import FORMATS
+from kiban.adapters.disk import changing
 from kiban.adapters.firmware import varstore
-from kiban.adapters.store import exported
-from kiban.engine import creating, disks, exporting, importing
-from kiban.engine.handle import SAVED, Handle
+from kiban.engine import creating, exporting, importing
+from kiban.engine.handle import SAVED
 from kiban.engine.host import Host
-from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound
+from kiban.errors import Conflict, HostLacks, NotFound
 from kiban.model.export import MANIFEST, ExportRequest, portable
 from kiban.model.machine import Machine, Rest
 from kiban.model.requests import (
     ComRequest,
-    DiskRef,
     DiskRequest,
     DvdRequest,
     MachineRequest,
     NetBootRequest,
-    NewImage,
     NicRequest,
 )
 from kiban.model.takeover import ImportRequest
 
-MIB = 1 << 20
-pytestmark = [
-    pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is not installed"),
-    pytest.mark.skipif(
-        not Path("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd").exists(), reason="OVMF is not installed"
-    ),
-]
+pytestmark = needs_programs
 
 
 @pytest.fixture
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with world(monkeypatch) as made:
         yield made
-
-
-def content(image: Path, form: str) -> bytes:
-    raw = image.with_suffix(".plain")
-    command("qemu-img", "convert", "-f", FORMATS[form].driver, "-O", "raw", image, raw)
-    data = raw.read_bytes()
-    raw.unlink()
-    return data
-
-
-def contents(handle: Handle) -> list[bytes]:
-    return [content(handle.directory / disk.path, disk.format) for disk in handle.machine.disks]
-
-
-def tree(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-
-
-async def machine(host: Host, folder: Path, generation: int, **more: Any) -> Handle:
-    """A machine with a disk of each format that it can have, one of them somebody else's."""
-    folder.mkdir(exist_ok=True)
-    raw = folder / "given.raw"
-    patterned(raw, 4 * MIB)
-    made = [DiskRequest(path=str(raw), format="raw", copy=False)]
-    for form in ("vhdx", "qcow2"):
-        image = folder / f"given.{form}"
-        convert(raw, image, FORMATS[form].driver)
-        made.append(DiskRequest(path=str(image), format=form, copy=True))  # type: ignore[arg-type]  # from above
-    said: dict[str, Any] = {"name": "web", "generation": generation, "notes": "Größe\nzwei", "disks": tuple(made)}
-    return await creating.create(host, MachineRequest(**said | more))
-
-
-async def export(host: Host, handle: Handle, path: Path, **more: Any) -> Any:
-    return await exporting.export(host, handle, ExportRequest(path=str(path), **more))
-
-
-async def take(host: Host, path: Path, **more: Any) -> Handle:
-    return await importing.import_machine(host, ImportRequest(path=str(path), **more))
 
 
 def same_but_id(one: Machine, two: Machine) -> None:
@@ -126,5 +73,161 @@ def test_the_same_machine_comes_back(there: World, tmp_path: Path, generation: i
             state = "tpm/tpm2-00.permall"
             assert (again.directory / state).read_bytes() == (handle.directory / state).read_bytes()
             assert varstore.describe_store(again.directory / "nvram.fd").secure_boot
+
+    run(go())
+
+
+def test_a_linked_disk_becomes_whole(there: World, tmp_path: Path) -> None:
+    base = tmp_path / "base.raw"
+    patterned(base, 4 * MIB)
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        disk = DiskRequest(path=str(base), format="raw", link=True, copy=False)
+        handle = await creating.create(host, MachineRequest(name="lab", generation=1, disks=(disk,)))
+        await export(host, handle, tmp_path / "out")
+        base.rename(tmp_path / "gone.raw")
+        assert contents(await take(host, tmp_path / "out", name="again")) == [(tmp_path / "gone.raw").read_bytes()]
+
+    run(go())
+
+
+def test_what_leads_elsewhere_is_left_out_and_said(there: World, tmp_path: Path) -> None:
+    iso, boot = tmp_path / "a.iso", tmp_path / "boot"
+    iso.write_bytes(bytes(32768) + b"\x01CD001\x01" + bytes(4089))
+    boot.mkdir()
+    (boot / "boot.efi").write_bytes(b"MZ")
+
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        request = MachineRequest(
+            name="web",
+            dvds=(DvdRequest(iso=str(iso)),),
+            nics=(NicRequest(boot=NetBootRequest(folder=str(boot), file="boot.efi", protocol="tftp")),),
+            coms=(ComRequest(number=1, kind="file", path=str(tmp_path / "com1")),),
+        )
+        handle = await creating.create(host, request)
+        made = await export(host, handle, tmp_path / "out")
+        text = " ".join(made.left_out)
+        assert all(str(path) in text for path in (iso, boot, tmp_path / "com1"))
+        assert str(tmp_path) not in (tmp_path / "out" / "vm.json").read_text()
+        again = (await take(host, tmp_path / "out", name="again")).machine
+        assert (again.dvds[0].medium, again.nics[0].boot, again.coms[0].path) == ("", None, "")
+        assert again.nics[0].mac == handle.machine.nics[0].mac
+
+    run(go())
+
+
+def test_only_a_machine_that_is_off_and_whole(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await machine(host, tmp_path / "given", 1)
+        handle.state = "running"
+        with pytest.raises(Conflict, match="it is running"):
+            await export(host, handle, tmp_path / "out")
+        handle.state = "saved"
+        with pytest.raises(Conflict, match="it is saved") as refused:
+            await export(host, handle, tmp_path / "out")
+        assert "kiban discard" in refused.value.hint
+        handle.state = "off"
+        rest = Rest(path="/there.vhdx", format="vhdx", folders=(), size=4 * MIB, mark="1")
+        whole = handle.machine
+        handle.save(replace(whole, disks=(whole.disks[0], whole.disks[1], replace(whole.disks[2], rest=rest))))
+        with pytest.raises(Conflict, match="still being copied"):
+            await export(host, handle, tmp_path / "out")
+        handle.save(whole)
+        assert SAVED not in tree(handle.directory)
+        await export(host, handle, tmp_path / "out")
+
+    run(go())
+
+
+def test_an_export_never_replaces_anything(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, MachineRequest(name="web", generation=1))
+        full = tmp_path / "full"
+        full.mkdir()
+        (full / "mine").touch()
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path / "nowhere")
+        for taken in (full, link, full / "mine"):
+            with pytest.raises(Conflict, match="exists already"):
+                await export(host, handle, taken)
+        with pytest.raises(NotFound, match="no folder"):
+            await export(host, handle, tmp_path / "no" / "folder")
+        (tmp_path / "empty").mkdir()
+        await export(host, handle, tmp_path / "empty")
+        assert MANIFEST in tree(tmp_path / "empty")
+        assert tree(full) == ["mine"]
+
+        def taken_meanwhile(*_: object) -> None:
+            (tmp_path / "late").mkdir(exist_ok=True)
+            (tmp_path / "late" / "mine").touch()
+
+        with pytest.raises(Conflict, match="exists by now"):
+            await exporting.export(host, handle, ExportRequest(path=str(tmp_path / "late")), taken_meanwhile)
+        assert tree(tmp_path / "late") == ["mine"]
+        assert not list(tmp_path.glob(".*"))
+
+    run(go())
+
+
+def test_a_cancel_or_a_failure_leaves_nothing_and_frees_the_disks(
+    there: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await machine(host, tmp_path / "given", 1)
+        for step in ("copying disk2", "checking disk1.vhdx"):
+            reached = asyncio.Event()
+
+            def stop(_: float, text: str, step: str = step, reached: asyncio.Event = reached) -> None:
+                if text == step:
+                    reached.set()
+
+            request = ExportRequest(path=str(tmp_path / "out"))
+            task = asyncio.create_task(exporting.export(host, handle, request, stop))
+            await reached.wait()
+            with pytest.raises(Conflict, match="Exporting web is going on"):
+                host.claims.check((), {os_key(handle.directory / handle.machine.disks[2].path)})
+            with pytest.raises(Conflict, match="being made already"):
+                await export(host, handle, tmp_path / "out")
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert tree(tmp_path) == tree_of_given(tmp_path)
+        host.claims.check((), {os_key(handle.directory / handle.machine.disks[2].path)})
+
+        def full(*_: object) -> None:
+            raise HostLacks("There is no space left.", code="no-space")
+
+        monkeypatch.setattr(changing, "clone", full)
+        with pytest.raises(HostLacks):
+            await export(host, handle, tmp_path / "out")
+        assert tree(tmp_path) == tree_of_given(tmp_path)
+
+    run(go())
+
+
+def os_key(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def tree_of_given(folder: Path) -> list[str]:
+    return [name for name in tree(folder) if name.split("/")[0] == "given"]
+
+
+def test_what_a_kill_left_is_no_obstacle(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, MachineRequest(name="web", generation=1))
+        left = tmp_path / ".out.part"
+        (left / "below").mkdir(parents=True)
+        (left / "disk0.qcow2").write_bytes(b"half")
+        await export(host, handle, tmp_path / "out")
+        assert not left.exists()
+        assert set(tree(tmp_path / "out")) == {MANIFEST, "vm.json"}
 
     run(go())

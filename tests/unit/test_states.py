@@ -14,7 +14,7 @@ STATES: tuple[State, ...] = get_args(State)
 
 # written out a second time on purpose, the other way round, so that a slip in the table shows
 MAY: dict[State, set[str]] = {
-    "off": {"start", "edit offline", "edit", "remove"},
+    "off": {"start", "edit offline", "edit", "export", "remove"},
     "starting": {"turn off"},
     "running": {
         "shut down", "turn off", "restart", "reset", "pause", "save", "edit", "look at", "type into",
