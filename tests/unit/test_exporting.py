@@ -18,7 +18,7 @@ from kiban.adapters.firmware import varstore
 from kiban.engine import creating, exporting, importing
 from kiban.engine.handle import SAVED
 from kiban.engine.host import Host
-from kiban.errors import Conflict, HostLacks, NotFound
+from kiban.errors import BadInput, Conflict, HostLacks, NotFound
 from kiban.model.export import MANIFEST, ExportRequest, portable
 from kiban.model.machine import Machine, Rest
 from kiban.model.requests import (
@@ -229,5 +229,16 @@ def test_what_a_kill_left_is_no_obstacle(there: World, tmp_path: Path) -> None:
         await export(host, handle, tmp_path / "out")
         assert not left.exists()
         assert set(tree(tmp_path / "out")) == {MANIFEST, "vm.json"}
+
+    run(go())
+
+
+def test_a_name_that_no_folder_can_have(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, MachineRequest(name="web", generation=1))
+        for name in ("x" * 300, "x" * 253):  # the second one is too long with what is put around it meanwhile
+            with pytest.raises((BadInput, HostLacks), match="cannot be made: File name too long"):
+                await export(host, handle, tmp_path / name)
 
     run(go())

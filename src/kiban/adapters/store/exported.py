@@ -60,7 +60,12 @@ def made_whole(path: Path) -> Iterator[Path]:
 
 
 def _check_free(target: Path) -> None:
-    taken = target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir())))
+    try:
+        taken = target.is_symlink() or (target.exists() and (not target.is_dir() or any(target.iterdir())))
+    except PermissionError:
+        raise NotAllowed(f"{target} may not be looked at.", "Choose another folder.", code="no-access") from None
+    except OSError as error:
+        raise BadInput(f"{target} cannot be made: {error.strerror}.", "Choose another name.", code="bad-path") from None
     if taken or not target.name:
         raise Conflict(f"{target} exists already.", "Name a folder that is not there yet.", code="folder-exists")
     if target.is_mount():
