@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from disk_makers import patterned
 from engine_world import World, run, world
-from export_makers import MIB, contents, export, machine, needs_programs, take, tree
+from export_makers import MIB, content, contents, export, machine, needs_programs, take, tree
 
 from kiban.adapters.disk import changing
 from kiban.adapters.firmware import varstore
@@ -240,5 +241,31 @@ def test_a_name_that_no_folder_can_have(there: World, tmp_path: Path) -> None:
         for name in ("x" * 300, "x" * 253):  # the second one is too long with what is put around it meanwhile
             with pytest.raises((BadInput, HostLacks), match="cannot be made: File name too long"):
                 await export(host, handle, tmp_path / name)
+
+    run(go())
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_for_hyper_v(there: World, tmp_path: Path, generation: int) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await machine(host, tmp_path / "given", generation, tpm=generation == 2)
+        made = await export(host, handle, tmp_path / "out", kind="hyper-v")
+        names = {"README.txt", "recreate.ps1", "disk0.vhdx", "disk1.vhdx", "disk2.vhdx"}
+        assert {file.name for file in made.files} == names
+        assert set(tree(tmp_path / "out")) == {*names, "SHA256SUMS"}
+        for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines():
+            digest, _, name = line.partition("  ")
+            assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
+        assert [content(tmp_path / "out" / f"disk{n}.vhdx", "vhdx") for n in range(3)] == contents(handle)
+        text = (tmp_path / "out" / "recreate.ps1").read_bytes()
+        assert text.startswith(b"\xef\xbb\xbf#"), "or Windows PowerShell would take it for another encoding"
+        assert "Größe\nzwei" in text.decode("utf-8-sig")
+        if generation == 2:
+            assert b"-SecureBootTemplateId '272e7447-90a4-4563-a4b9-8e4ab00526ce'" in text
+            assert b"-BootOrder $disk0, $disk1, $disk2" in text
+        # a disk of it comes back as any VHDX
+        plan = await importing.plan(ImportRequest(path=str(tmp_path / "out" / "disk0.vhdx"), generation=generation))
+        assert plan.disks[0].facts.size == 4 * MIB
 
     run(go())

@@ -83,6 +83,9 @@ def export(
     name: Name,
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
     *,
+    kind: Annotated[
+        Literal["kiban", "hyper-v"], typer.Option("--for", help="Who is to read it: kiban import, or Hyper-V.")
+    ] = "kiban",
     output: Output = "table",
 ) -> None:
     """Export a machine that is off into a folder of its own, which can be copied, moved and imported again.
@@ -91,9 +94,10 @@ def export(
     Examples:
       kiban export web /backup/web
       kiban import /backup/web --name web2
+      kiban export web /mnt/windows/web --for hyper-v
     """
     with Bar(f"Exporting {name}") as bar:
-        made = connect().export_machine(name, folder, progress=bar)
+        made = connect().export_machine(name, folder, kind=kind, progress=bar)
     if output == "json":
         print_json(made)
         return

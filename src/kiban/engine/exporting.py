@@ -6,7 +6,7 @@ Its disks are claimed for as long as that takes, so it cannot start meanwhile; w
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +14,30 @@ from pathlib import Path
 from kiban.adapters.disk import chain, changing
 from kiban.adapters.disk.chain import Link
 from kiban.adapters.disk.copying import Done
-from kiban.adapters.disk.formats import FORMATS, image_format
+from kiban.adapters.disk.formats import FORMATS, ImageFormat, image_format
 from kiban.adapters.files import open_regular, replace_file
+from kiban.adapters.firmware import templates
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
-from kiban.engine import diskuse, tpm
+from kiban.engine import diskuse, nvram, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread
 from kiban.errors import Conflict, Damaged
-from kiban.model.export import DEFINITION, FIRMWARE, TPM_STATE, Exported, ExportRequest, disk_name, portable
+from kiban.model import export_hyperv
+from kiban.model.export import (
+    DEFINITION,
+    FIRMWARE,
+    TPM_STATE,
+    Exported,
+    ExportedFile,
+    ExportKind,
+    ExportRequest,
+    Portrait,
+    disk_name,
+    portable,
+)
 from kiban.model.machine import Machine
 
 SMALL = 4 << 20
@@ -33,9 +46,9 @@ SMALL = 4 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A machine that is held: its definition, the chain of each of its disks, and its small files."""
+    """A machine that is held: what it is, the chain of each of its disks, and its small files."""
 
-    machine: Machine
+    portrait: Portrait
     disks: Sequence[list[Link]]
     files: dict[str, bytes]
 
@@ -49,7 +62,7 @@ async def export(host: Host, handle: Handle, request: ExportRequest, progress: P
     """
     async with _held(host, handle) as source:
         with exported.made_whole(Path(request.path)) as folder:
-            return await _plain(folder, source, request, progress)
+            return await _fill(folder, source, request, progress)
 
 
 @asynccontextmanager
@@ -60,10 +73,11 @@ async def _held(host: Host, handle: Handle) -> AsyncIterator[Source]:
             machine = handle.machine
             _check_copied(machine)
             files = await in_thread(_small_files, handle.directory)
+            portrait = await in_thread(_portrait, handle.directory, machine)
             disks = await in_thread(_open, stack.enter_context(ExitStack()), host, handle)
             links = [link for each in disks for link in each]
             await stack.enter_async_context(diskuse.working(host, f"Exporting {machine.name}", links))
-        yield Source(machine=machine, disks=disks, files=files)
+        yield Source(portrait=portrait, disks=disks, files=files)
 
 
 def _check_copied(machine: Machine) -> None:
@@ -86,6 +100,15 @@ def _open(stack: ExitStack, host: Host, handle: Handle) -> list[list[Link]]:
     return chains
 
 
+def _portrait(directory: Path, machine: Machine) -> Portrait:
+    if machine.uefi is None:
+        return Portrait(machine=machine)
+    there, known = nvram.facts(directory, machine.uefi), templates.templates()
+    own = str(known[there.template].hyperv_id) if there.template in known else ""
+    order = tuple(nvram.order(directory, machine))
+    return Portrait(machine=machine, secure_boot=there.secure_boot, template_id=own, order=order)
+
+
 def _small_files(directory: Path) -> dict[str, bytes]:
     places = {name: directory / name for name in FIRMWARE} | {TPM_STATE: directory / tpm.DIRECTORY / TPM_STATE}
     return {name: _small(place) for name, place in places.items() if place.exists()}
@@ -103,35 +126,64 @@ _COPYING = 0.6
 """Of the whole work, by progress; the rest is reading what was made for its checksums."""
 
 
-async def _plain(folder: Path, source: Source, request: ExportRequest, progress: Progress) -> Exported:
-    machine, left = portable(source.machine)
-    for name, data in {**source.files, DEFINITION: store.dump(machine)}.items():
+@dataclass(frozen=True, kw_only=True)
+class _Kind:
+    """What makes one kind of folder: the format that disks are converted to (None: they stay as they are), the files
+    beside them and what is left out, and the list of all files."""
+
+    form: ImageFormat | None
+    describe: Callable[[Source], tuple[dict[str, bytes], tuple[str, ...]]]
+    listing: Callable[[Path, tuple[ExportedFile, ...]], None]
+
+
+async def _fill(folder: Path, source: Source, request: ExportRequest, progress: Progress) -> Exported:
+    kind = _KINDS[request.kind]
+    texts, left = kind.describe(source)
+    disks = source.portrait.machine.disks
+    for number, (disk, links) in enumerate(zip(disks, source.disks, strict=True)):
+        share = _COPYING / len(disks)
+        done = telling(progress, f"copying {disk.id}", number * share, share)
+        if kind.form is None and len(links) == 1:
+            await changing.clone(links, folder / disk_name(disk), done)
+        else:  # also what is made on others, which may not be there where the folder goes
+            form = kind.form or FORMATS["qcow2"]
+            await changing.convert(links, folder / f"{disk.id}.{form.name}", form, done=done)
+    for name, data in texts.items():
         await in_thread(replace_file, folder / name, data)
-    for number, (disk, links) in enumerate(zip(machine.disks, source.disks, strict=True)):
-        tell = telling(
-            progress, f"copying {disk.id}", number / len(machine.disks) * _COPYING, _COPYING / len(machine.disks)
-        )
-        await _copy(links, folder / disk_name(disk), tell)
-    files = []
-    paths = sorted(folder.iterdir())
+    files = await _look(folder, progress)
+    await in_thread(kind.listing, folder, files)
+    return Exported(path=request.path, kind=request.kind, files=files, left_out=left)
+
+
+async def _look(folder: Path, progress: Progress) -> tuple[ExportedFile, ...]:
+    files, paths = [], sorted(folder.iterdir())
     for number, path in enumerate(paths):
         share = (1 - _COPYING) / len(paths)
-        files.append(
-            await exported.look(path, telling(progress, f"checking {path.name}", _COPYING + number * share, share))
-        )
-    await in_thread(exported.write_manifest, folder, tuple(files))
-    return Exported(path=request.path, kind=request.kind, files=tuple(files), left_out=left)
-
-
-async def _copy(links: list[Link], target: Path, done: Done) -> None:
-    """As it is; of a disk that is made on others, which may not be there where the folder goes, a whole one."""
-    if len(links) == 1:
-        await changing.clone(links, target, done)
-    else:
-        await changing.convert(links, target, FORMATS["qcow2"], done=done)
+        done = telling(progress, f"checking {path.name}", _COPYING + number * share, share)
+        files.append(await exported.look(path, done))
+    return tuple(files)
 
 
 def telling(progress: Progress, text: str, before: float, share: float) -> Done:
     """Progress of a part of the work, which begins at `before` and is `share` of the whole."""
     progress(before, text)
     return lambda fraction: progress(before + fraction * share, text)
+
+
+def _as_it_is(source: Source) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    machine, left = portable(source.portrait.machine)
+    return {**source.files, DEFINITION: store.dump(machine)}, left
+
+
+def _for_hyperv(source: Source) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    left = (*portable(source.portrait.machine)[1], *export_hyperv.left_out(source.portrait))
+    readme = export_hyperv.readme(source.portrait, left)
+    texts = {"recreate.ps1": export_hyperv.script(source.portrait), "README.txt": readme}
+    # with a mark at the beginning: Windows PowerShell takes any other file for one in the system's old encoding
+    return {name: text.encode("utf-8-sig") for name, text in texts.items()}, left
+
+
+_KINDS: dict[ExportKind, _Kind] = {
+    "kiban": _Kind(form=None, describe=_as_it_is, listing=exported.write_manifest),
+    "hyper-v": _Kind(form=FORMATS["vhdx"], describe=_for_hyperv, listing=exported.write_sums),
+}

@@ -50,6 +50,17 @@ class Exported:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Portrait:
+    """A machine as others are told of it, with what its NVRAM says: whether Secure Boot is on, Hyper-V's id of the
+    template ("" for keys of its own), the devices it boots from in their order. On generation 1 NVRAM says nothing."""
+
+    machine: Machine
+    secure_boot: bool = False
+    template_id: str = ""
+    order: tuple[str, ...] = ()
+
+
 def disk_name(disk: Disk) -> str:
     """The name of a disk's image in the folder."""
     return f"{disk.id}.{SUFFIX[disk.format]}"

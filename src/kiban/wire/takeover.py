@@ -88,8 +88,8 @@ class Export(Wire):
 
     path: HostPath
     """A folder that is not there yet, or empty."""
-    kind: Literal["kiban"] = "kiban"
-    """For whom: "kiban" to import it again."""
+    kind: Literal["kiban", "hyper-v"] = "kiban"
+    """For whom: "kiban" to import it again, "hyper-v" with VHDX disks and the PowerShell lines that make it there."""
 
 
 class ExportFile(Sent):

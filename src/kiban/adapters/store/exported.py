@@ -120,6 +120,12 @@ def write_manifest(folder: Path, files: tuple[ExportedFile, ...]) -> None:
     replace_file(folder / MANIFEST, json.dumps(content, indent=1).encode() + b"\n")
 
 
+def write_sums(folder: Path, files: tuple[ExportedFile, ...]) -> None:
+    """Write down what is in the folder as sha256sum does, for others; raises as `replace_file`."""
+    lines = (f"{file.sha256}  {file.name}\n" for file in files)
+    replace_file(folder / "SHA256SUMS", "".join(lines).encode())
+
+
 def read_manifest(folder: Path) -> dict[str, ExportedFile]:
     """What a folder says that it holds, by name, with each file there and of that size; no content is looked at yet.
 
