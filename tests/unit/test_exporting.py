@@ -16,6 +16,7 @@ from export_makers import MIB, content, contents, export, machine, needs_program
 
 from kiban.adapters.disk import changing
 from kiban.adapters.firmware import varstore
+from kiban.adapters.foreign import finding, reading
 from kiban.engine import creating, exporting, importing
 from kiban.engine.handle import SAVED
 from kiban.engine.host import Host
@@ -267,5 +268,24 @@ def test_for_hyper_v(there: World, tmp_path: Path, generation: int) -> None:
         # a disk of it comes back as any VHDX
         plan = await importing.plan(ImportRequest(path=str(tmp_path / "out" / "disk0.vhdx"), generation=generation))
         assert plan.disks[0].facts.size == 4 * MIB
+
+    run(go())
+
+
+@pytest.mark.parametrize("generation", [1, 2])
+def test_as_an_ovf(there: World, tmp_path: Path, generation: int) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await machine(host, tmp_path / "given", generation, tpm=generation == 2)
+        made = await export(host, handle, tmp_path / "out", kind="ovf")
+        names = {"web.ovf", "disk0.vmdk", "disk1.vmdk", "disk2.vmdk"}
+        assert {file.name for file in made.files} == names
+        assert set(tree(tmp_path / "out")) == {*names, "web.mf"}
+        assert reading.verify(finding.find(tmp_path / "out"), lambda *_: None) == ()
+        assert b"streamOptimized" in (tmp_path / "out" / "disk0.vmdk").read_bytes()[:4096]
+        again = await take(host, tmp_path / "out", name="again")
+        assert contents(again) == contents(handle)
+        assert [nic.mac for nic in again.machine.nics] == [nic.mac for nic in handle.machine.nics]
+        assert (again.machine.generation, again.machine.tpm) == (generation, generation == 2)
 
     run(go())

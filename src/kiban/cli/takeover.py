@@ -84,7 +84,8 @@ def export(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that is not there yet, or empty.")],
     *,
     kind: Annotated[
-        Literal["kiban", "hyper-v"], typer.Option("--for", help="Who is to read it: kiban import, or Hyper-V.")
+        Literal["kiban", "hyper-v", "ovf"],
+        typer.Option("--for", help="Who is to read it: kiban import, Hyper-V, or whoever reads OVF packages."),
     ] = "kiban",
     output: Output = "table",
 ) -> None:
@@ -95,6 +96,7 @@ def export(
       kiban export web /backup/web
       kiban import /backup/web --name web2
       kiban export web /mnt/windows/web --for hyper-v
+      kiban export web /srv/packages/web --for ovf
     """
     with Bar(f"Exporting {name}") as bar:
         made = connect().export_machine(name, folder, kind=kind, progress=bar)

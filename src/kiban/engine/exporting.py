@@ -14,7 +14,7 @@ from pathlib import Path
 from kiban.adapters.disk import chain, changing
 from kiban.adapters.disk.chain import Link
 from kiban.adapters.disk.copying import Done
-from kiban.adapters.disk.formats import FORMATS, ImageFormat, image_format
+from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, image_format
 from kiban.adapters.files import open_regular, replace_file
 from kiban.adapters.firmware import templates
 from kiban.adapters.store import directory as store
@@ -25,7 +25,7 @@ from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread
 from kiban.errors import Conflict, Damaged
-from kiban.model import export_hyperv
+from kiban.model import export_hyperv, export_ovf
 from kiban.model.export import (
     DEFINITION,
     FIRMWARE,
@@ -132,13 +132,12 @@ class _Kind:
     beside them and what is left out, and the list of all files."""
 
     form: ImageFormat | None
-    describe: Callable[[Source], tuple[dict[str, bytes], tuple[str, ...]]]
+    describe: Callable[[Source, Path], tuple[dict[str, bytes], tuple[str, ...]]]
     listing: Callable[[Path, tuple[ExportedFile, ...]], None]
 
 
 async def _fill(folder: Path, source: Source, request: ExportRequest, progress: Progress) -> Exported:
     kind = _KINDS[request.kind]
-    texts, left = kind.describe(source)
     disks = source.portrait.machine.disks
     for number, (disk, links) in enumerate(zip(disks, source.disks, strict=True)):
         share = _COPYING / len(disks)
@@ -148,6 +147,7 @@ async def _fill(folder: Path, source: Source, request: ExportRequest, progress: 
         else:  # also what is made on others, which may not be there where the folder goes
             form = kind.form or FORMATS["qcow2"]
             await changing.convert(links, folder / f"{disk.id}.{form.name}", form, done=done)
+    texts, left = kind.describe(source, folder)
     for name, data in texts.items():
         await in_thread(replace_file, folder / name, data)
     files = await _look(folder, progress)
@@ -170,12 +170,12 @@ def telling(progress: Progress, text: str, before: float, share: float) -> Done:
     return lambda fraction: progress(before + fraction * share, text)
 
 
-def _as_it_is(source: Source) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def _as_it_is(source: Source, _: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
     machine, left = portable(source.portrait.machine)
     return {**source.files, DEFINITION: store.dump(machine)}, left
 
 
-def _for_hyperv(source: Source) -> tuple[dict[str, bytes], tuple[str, ...]]:
+def _for_hyperv(source: Source, _: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
     left = (*portable(source.portrait.machine)[1], *export_hyperv.left_out(source.portrait))
     readme = export_hyperv.readme(source.portrait, left)
     texts = {"recreate.ps1": export_hyperv.script(source.portrait), "README.txt": readme}
@@ -183,7 +183,18 @@ def _for_hyperv(source: Source) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return {name: text.encode("utf-8-sig") for name, text in texts.items()}, left
 
 
+def _as_ovf(source: Source, folder: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:
+    machine, disks = source.portrait.machine, {}
+    for disk, links in zip(machine.disks, source.disks, strict=True):
+        name = f"{disk.id}.vmdk"
+        size = (folder / name).stat().st_size
+        disks[disk.id] = export_ovf.Vmdk(name=name, size=size, capacity=links[0].facts.virtual_size)
+    text = export_ovf.descriptor(source.portrait, disks)
+    return {f"{machine.name}.ovf": text}, (*portable(machine)[1], *export_ovf.left_out(source.portrait))
+
+
 _KINDS: dict[ExportKind, _Kind] = {
     "kiban": _Kind(form=None, describe=_as_it_is, listing=exported.write_manifest),
     "hyper-v": _Kind(form=FORMATS["vhdx"], describe=_for_hyperv, listing=exported.write_sums),
+    "ovf": _Kind(form=READABLE["vmdk"], describe=_as_ovf, listing=exported.write_ovf_manifest),
 }

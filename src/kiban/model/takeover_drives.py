@@ -94,6 +94,8 @@ def _disk_choices(place: Place, gen: Generation, windows: bool | None, *, boots:
         choices.append(("ide", place.controller * 2 + place.location if place.location < 2 else None))
     if place.bus == "scsi":
         choices.append(("scsi", place.controller * gen.scsi_units + place.location))
+    if place.bus == "nvme" and "nvme" in gen.disk_buses:
+        choices.append(("nvme", place.controller if place.location == 0 else None))
     if place.bus in ("sata", "unknown", "nvme"):
         choices.append((gen.disk_buses[0], None))
     return [*choices, ("scsi", None)]

@@ -88,8 +88,9 @@ class Export(Wire):
 
     path: HostPath
     """A folder that is not there yet, or empty."""
-    kind: Literal["kiban", "hyper-v"] = "kiban"
-    """For whom: "kiban" to import it again, "hyper-v" with VHDX disks and the PowerShell lines that make it there."""
+    kind: Literal["kiban", "hyper-v", "ovf"] = "kiban"
+    """For whom: "kiban" to import it again, "hyper-v" with VHDX disks and the PowerShell lines that make it there,
+    "ovf" as a package with VMDK disks for other programs."""
 
 
 class ExportFile(Sent):

@@ -101,7 +101,9 @@ async def convert_node(
         await asyncio.to_thread(require_space, target, source.size)
     with unfinished(target) as (part, lock):
         share = 0.6 if verify else 1.0
-        arguments = ["convert", "-p", "-W", "-m", "16", "-O", form.driver, *options(form, fixed), name_of(source.node)]
+        order = [] if form.name == "vmdk" else ["-W"]  # one that is read as a stream has its pieces in order
+        said = ["-p", *order, "-m", "16", "-O", form.driver, *options(form, fixed)]
+        arguments = ["convert", *said, name_of(source.node)]
         keep = (lock, *source.keep)
         async with written_back(lock):
             outcome = await qemu_img(*arguments, str(part), keep=keep, done=lambda part: done(part * share))

@@ -74,6 +74,7 @@ def options(form: ImageFormat, fixed: bool) -> list[str]:
         "raw": [],
         "vhdx": [subformat],
         "vhd": [subformat, "force_size=on"],  # without it QEMU rounds the size up to a cylinder
+        "vmdk": ["subformat=streamOptimized", "adapter_type=lsilogic"],
     }[form.name]
     return [word for option in options for word in ("-o", option)]
 

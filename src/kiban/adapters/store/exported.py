@@ -126,6 +126,13 @@ def write_sums(folder: Path, files: tuple[ExportedFile, ...]) -> None:
     replace_file(folder / "SHA256SUMS", "".join(lines).encode())
 
 
+def write_ovf_manifest(folder: Path, files: tuple[ExportedFile, ...]) -> None:
+    """Write the manifest of an OVF package, as DSP0243 has it; raises as `replace_file`."""
+    [name] = [file.name for file in files if file.name.endswith(".ovf")]
+    lines = (f"SHA256({file.name})= {file.sha256}\n" for file in files)
+    replace_file(folder / f"{name.removesuffix('.ovf')}.mf", "".join(lines).encode())
+
+
 def read_manifest(folder: Path) -> dict[str, ExportedFile]:
     """What a folder says that it holds, by name, with each file there and of that size; no content is looked at yet.
 
