@@ -17,11 +17,11 @@ from export_makers import MIB, content, contents, export, machine, needs_program
 from kiban.adapters.disk import changing
 from kiban.adapters.firmware import varstore
 from kiban.adapters.foreign import finding, reading
-from kiban.engine import creating, exporting, importing
+from kiban.engine import creating, exporting, importing, life
 from kiban.engine.handle import SAVED
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Conflict, HostLacks, NotFound
-from kiban.model.export import MANIFEST, ExportRequest, portable
+from kiban.model.export import MANIFEST, TPM_STATE, ExportRequest, portable
 from kiban.model.machine import Machine, Rest
 from kiban.model.requests import (
     ComRequest,
@@ -287,5 +287,39 @@ def test_as_an_ovf(there: World, tmp_path: Path, generation: int) -> None:
         assert contents(again) == contents(handle)
         assert [nic.mac for nic in again.machine.nics] == [nic.mac for nic in handle.machine.nics]
         assert (again.machine.generation, again.machine.tpm) == (generation, generation == 2)
+
+    run(go())
+
+
+def test_a_tpm_that_was_taken_out_stays_behind_and_one_that_is_lost_is_missed(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await creating.create(host, MachineRequest(name="web", tpm=True))
+        handle.save(replace(handle.machine, tpm=False))
+        made = await export(host, handle, tmp_path / "without")
+        assert TPM_STATE not in {file.name for file in made.files}
+        assert not (await take(host, tmp_path / "without", name="again")).machine.tpm
+        handle.save(replace(handle.machine, tpm=True))
+        (handle.directory / "tpm" / TPM_STATE).unlink()
+        with pytest.raises(NotFound, match=TPM_STATE):
+            await export(host, handle, tmp_path / "lost")
+        assert tree(tmp_path) == ["without", *(f"without/{name}" for name in tree(tmp_path / "without"))]
+
+    run(go())
+
+
+def test_a_machine_that_is_exported_does_not_start(there: World, tmp_path: Path) -> None:
+    async def go() -> None:
+        host = await Host.open(there.paths)
+        handle = await machine(host, tmp_path / "given", 1)
+        refused: list[asyncio.Task[None]] = []
+
+        def start(_: float, text: str) -> None:
+            if text == "copying disk2" and not refused:
+                refused.append(asyncio.get_running_loop().create_task(life.start(host, handle)))
+
+        await exporting.export(host, handle, ExportRequest(path=str(tmp_path / "out")), start)
+        with pytest.raises(Conflict, match="Exporting web is going on"):
+            await refused[0]
 
     run(go())

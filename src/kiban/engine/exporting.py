@@ -72,7 +72,7 @@ async def _held(host: Host, handle: Handle) -> AsyncIterator[Source]:
             handle.check("export")
             machine = handle.machine
             _check_copied(machine)
-            files = await in_thread(_small_files, handle.directory)
+            files = await in_thread(_small_files, handle.directory, machine)
             portrait = await in_thread(_portrait, handle.directory, machine)
             disks = await in_thread(_open, stack.enter_context(ExitStack()), host, handle)
             links = [link for each in disks for link in each]
@@ -109,12 +109,17 @@ def _portrait(directory: Path, machine: Machine) -> Portrait:
     return Portrait(machine=machine, secure_boot=there.secure_boot, template_id=own, order=order)
 
 
-def _small_files(directory: Path) -> dict[str, bytes]:
-    places = {name: directory / name for name in FIRMWARE} | {TPM_STATE: directory / tpm.DIRECTORY / TPM_STATE}
-    return {name: _small(place) for name, place in places.items() if place.exists()}
+def _small_files(directory: Path, machine: Machine) -> dict[str, bytes]:
+    """What belongs to the machine as it is: a TPM that was taken out leaves its state behind."""
+    places = {name: directory / name for name in FIRMWARE} if machine.uefi else {}
+    places = {name: place for name, place in places.items() if name == nvram.FILE or place.exists()}
+    if machine.tpm:
+        places[TPM_STATE] = directory / tpm.DIRECTORY / TPM_STATE
+    return {name: _small(place) for name, place in places.items()}
 
 
 def _small(path: Path) -> bytes:
+    """The content of a file; NotFound, NotAllowed, and Damaged for one that is larger than it can be."""
     with open_regular(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
         data = file.read(SMALL + 1)
     if len(data) > SMALL:
@@ -142,10 +147,10 @@ async def _fill(folder: Path, source: Source, request: ExportRequest, progress: 
     for number, (disk, links) in enumerate(zip(disks, source.disks, strict=True)):
         share = _COPYING / len(disks)
         done = telling(progress, f"copying {disk.id}", number * share, share)
-        if kind.form is None and len(links) == 1:
+        form = kind.form or FORMATS["qcow2"]
+        if len(links) == 1 and (kind.form is None or links[0].form.name == form.name):
             await changing.clone(links, folder / disk_name(disk), done)
         else:  # also what is made on others, which may not be there where the folder goes
-            form = kind.form or FORMATS["qcow2"]
             await changing.convert(links, folder / f"{disk.id}.{form.name}", form, done=done)
     texts, left = kind.describe(source, folder)
     for name, data in texts.items():
