@@ -236,7 +236,7 @@ def test_paths_in_a_definition_choose_no_files_of_the_host(there: World, tmp_pat
         text["disks"][0].update(path=str(secret), owned=False)
         text["board"].update(firmware_code=str(secret), firmware_descriptor=str(secret))
         text["dvds"] = [{"id": "dvd0", "bus": "scsi", "slot": 9, "medium": str(secret)}]
-        text["coms"] = [{"number": 1, "kind": "file", "path": str(secret)}]
+        text["coms"] = [{"number": n, "kind": "file", "path": path} for n, path in ((1, str(secret)), (2, ""))]
 
     edit(folder, change)
 
@@ -244,6 +244,7 @@ def test_paths_in_a_definition_choose_no_files_of_the_host(there: World, tmp_pat
         host = await Host.open(there.paths)
         handle = await take(host, folder)
         assert str(secret) not in (handle.directory / "vm.json").read_text()
+        assert [(com.kind, com.path) for com in handle.machine.coms] == [("socket", ""), ("socket", "")]
         assert secret.read_bytes() == bytes(MIB)
 
     run(go())

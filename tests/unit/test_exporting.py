@@ -158,6 +158,10 @@ def test_an_export_never_replaces_anything(there: World, tmp_path: Path) -> None
                 await export(host, handle, taken)
         with pytest.raises(NotFound, match="no folder"):
             await export(host, handle, tmp_path / "no" / "folder")
+        (tmp_path / ".way.part").touch()
+        with pytest.raises(Conflict, match="in the way"):
+            await export(host, handle, tmp_path / "way")
+        (tmp_path / ".way.part").unlink()
         (tmp_path / "empty").mkdir()
         await export(host, handle, tmp_path / "empty")
         assert MANIFEST in tree(tmp_path / "empty")

@@ -87,4 +87,4 @@ def portable(machine: Machine) -> tuple[Machine, tuple[str, ...]]:
 
 
 def _own_socket(com: Com) -> Com:
-    return replace(com, kind="socket", path="") if com.path else com
+    return replace(com, kind="socket", path="") if com.path or com.kind == "file" else com

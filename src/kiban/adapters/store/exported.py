@@ -79,7 +79,9 @@ def _begin(part: Path) -> int:
     try:
         part.mkdir(mode=0o700, exist_ok=True)
         lock = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError, FileExistsError):
+    except FileExistsError:
+        raise Conflict(f"{part} is in the way.", "Remove it.", code="folder-exists") from None
+    except (FileNotFoundError, NotADirectoryError):
         raise NotFound(f"There is no folder {part.parent}.", f"mkdir -p {part.parent}", code="no-folder") from None
     except PermissionError:
         raise NotAllowed(f"{part.parent} may not be written to.", "Choose another folder.", code="no-access") from None
