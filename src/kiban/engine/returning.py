@@ -64,6 +64,7 @@ def plan(folder: Path, request: ImportRequest) -> Plan:
     if found.build:
         same = found.build.code_sha256 == board.firmware_code_sha256
         book.row("firmware", board.firmware_code_sha256[:12], "the same build" if same else str(found.build.code))
+        book.row("keys and boot order", "in nvram.fd", "the same")
     book.row("processors", str(machine.cpus), str(machine.cpus))
     book.row("memory", format_size(machine.memory), format_size(machine.memory))
     for disk in machine.disks:
