@@ -86,5 +86,13 @@ def portable(machine: Machine) -> tuple[Machine, tuple[str, ...]]:
     return alone, tuple(left)
 
 
+def sectors_lost(machine: Machine) -> tuple[str, ...]:
+    """A sentence for each disk whose sectors neither a VHDX of QEMU's nor a VMDK can have."""
+    disks = [disk.id for disk in machine.disks if disk.sectors == "4k"]
+    return tuple(
+        f"Sectors of 4096 bytes of {disk}: there they have 512, and its partitions are not found." for disk in disks
+    )
+
+
 def _own_socket(com: Com) -> Com:
     return replace(com, kind="socket", path="") if com.path or com.kind == "file" else com

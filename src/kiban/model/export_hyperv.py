@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from kiban.model.export import Portrait
+from kiban.model.export import Portrait, sectors_lost
 from kiban.model.generations import BUS_NAMES
 from kiban.model.machine import Disk, Dvd, Machine, Nic
 from kiban.model.units import MiB, format_size
@@ -152,6 +152,7 @@ def left_out(portrait: Portrait) -> tuple[str, ...]:
     placed, drives = places(machine), _all_drives(machine)
     moved = [(drive, *placed[drive.id]) for drive in drives if drive.bus in ("nvme", "usb")]
     left = [f"{d.id} on {BUS_NAMES[d.bus]}: it is on {bus} {number}:{at} there." for d, bus, number, at in moved]
+    left += sectors_lost(machine)
     for nic in machine.nics:
         for port in nic.forwards:
             left.append(f"The forward of {port.protocol} port {port.host_port} to port {port.guest_port} of {nic.id}.")

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from kiban.model.export import Portrait
+from kiban.model.export import Portrait, sectors_lost
 from kiban.model.machine import Disk, Dvd, Machine, Nic
 from kiban.model.units import MiB
 
@@ -154,6 +154,7 @@ def left_out(portrait: Portrait) -> tuple[str, ...]:
     machine = portrait.machine
     left = ["The boot order: that of the program which reads it."]
     left += [f"{dvd.id} on USB: it is on SATA there." for dvd in machine.dvds if dvd.bus == "usb"]
+    left += sectors_lost(machine)
     for nic in machine.nics:
         for port in nic.forwards:
             left.append(f"The forward of {port.protocol} port {port.host_port} to port {port.guest_port} of {nic.id}.")
