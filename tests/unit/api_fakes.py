@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
 from kiban.adapters.disk.changing import Check
+from kiban.api.roles import Role
 from kiban.api.server import Listening, serve
+from kiban.api.web import Link
 from kiban.commands.registry import COMMANDS, Command
 from kiban.engine.audit import Audited, Outlook
 from kiban.engine.checkup import Finding
@@ -265,6 +267,19 @@ _RESULTS: dict[str, Callable[[], Any]] = {
 FAKES = {name: _fake(command) for name, command in COMMANDS.items()}
 
 
+class FakeWeb:
+    """What the API takes from the web manager."""
+
+    def __init__(self, host: Any, commands: Mapping[str, Command]) -> None:
+        del host, commands
+
+    async def link(self, role: Role, port: int) -> Link:
+        return Link(f"http://127.0.0.1:{port}/login#for-{role}", 60.0)
+
+    async def close(self) -> None:
+        pass
+
+
 class Service:
     """The service in a thread of its own, for a `with` block."""
 
@@ -319,7 +334,8 @@ class Service:
         self.loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self.host = FakeHost(self.paths)
-        await serve(cast("Host", self.host), self._stop, listen=self._listen, commands=FAKES, ready=self._ready)
+        host = cast("Host", self.host)
+        await serve(host, self._stop, listen=self._listen, commands=FAKES, ready=self._ready, web=FakeWeb)
         self.host.jobs._database.close()
 
     def _ready(self, where: Listening) -> None:

@@ -117,6 +117,9 @@ class FakeClient:
     def discard(self, name: str) -> SimpleNamespace:
         return self._become(name, "discard", "off")
 
+    def web(self, port: int) -> SimpleNamespace:
+        return SimpleNamespace(url=f"http://127.0.0.1:{port or 7480}/login#secret", seconds=60.0)
+
     def remove(self, name: str) -> None:
         self.machine(name)
         del self.views[name]

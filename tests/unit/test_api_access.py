@@ -74,6 +74,12 @@ def test_no_address_answers_without_a_token(service: Service, path: str) -> None
         remote(service, None)._transport.call("GET", path)
 
 
+def test_a_link_to_the_web_manager_has_the_callers_role(service: Service, secrets: dict[Role, str]) -> None:
+    assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin"
+    for role in ROLES:
+        assert remote(service, secrets[role]).web().url.endswith(f"#for-{role}")
+
+
 def test_who_may_cancel_is_who_may_start_it(service: Service, secrets: dict[Role, str]) -> None:
     kiban.connect(service.url).create("new")
     job = kiban.connect(service.url).jobs()[-1].id

@@ -18,9 +18,10 @@ def main() -> int:
     paths = Paths.default()
     os.chdir("/")  # a service must not hold the directory it happened to be started in
     from kiban.api.server import run
+    from kiban.web.manager import Manager
 
     try:
-        run(paths, ready=lambda _: _ready())
+        run(paths, ready=lambda _: _ready(), web=Manager)
     except KibanError as error:
         logging.getLogger("kiban").error("%s %s", error.message, error.hint)
         return error.exit_code

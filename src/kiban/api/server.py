@@ -17,16 +17,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from kiban.api.app import create_app
 from kiban.api.gate import LocalGate, TokenGate
+from kiban.api.limit import MAX_BODY
 from kiban.api.sockets import service_lock, tcp_socket, unix_socket
 from kiban.api.tls import Certificate, given_or_own
 from kiban.api.tokens import Tokens
+from kiban.api.web import WebManager
 from kiban.paths import Paths
 
 if TYPE_CHECKING:
@@ -48,6 +50,8 @@ class Listening:
 
 
 Ready = Callable[[Listening], None]
+Web = Callable[["Host", Mapping[str, "Command"]], WebManager]
+"""Makes a web manager that has not started yet."""
 
 
 def run(
@@ -57,21 +61,23 @@ def run(
     cert: Path | None = None,
     key: Path | None = None,
     ready: Ready | None = None,
+    web: Web | None = None,
 ) -> None:
     """Be the service of `paths` until SIGTERM or SIGINT; machines run on.
 
     Args:
         listen: `host:port` to answer on over TLS as well, with `cert` and `key` or a certificate of its own.
         ready: called once callers are answered.
+        web: makes the web manager, which starts when it is first asked for.
 
     Raises:
         Conflict: there is a service already, or the port is taken. NotAllowed, BadInput, Failed: as their words say.
     """
     with service_lock(paths):
-        asyncio.run(_run(paths, listen, cert, key, ready))
+        asyncio.run(_run(paths, listen=listen, cert=cert, key=key, ready=ready, web=web))
 
 
-async def _run(paths: Paths, listen: str | None, cert: Path | None, key: Path | None, ready: Ready | None) -> None:
+async def _run(paths: Paths, **how: Any) -> None:
     from kiban.engine.host import Host
 
     stop = asyncio.Event()
@@ -79,7 +85,7 @@ async def _run(paths: Paths, listen: str | None, cert: Path | None, key: Path | 
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     host = await Host.open(paths)
     try:
-        await serve(host, stop, listen=listen, cert=cert, key=key, ready=ready, autostart=True)
+        await serve(host, stop, autostart=True, **how)
     finally:
         await host.close()
 
@@ -94,18 +100,21 @@ async def serve(
     ready: Ready | None = None,
     autostart: bool = False,
     commands: Mapping[str, Command] | None = None,
+    web: Web | None = None,
 ) -> None:
     """Answer callers of `host` until `stop` is set. The caller holds the service lock, and closes the host."""
     app = create_app(host, commands)
+    if web is not None:
+        app.state.web = web(host, app.state.commands)
     with ExitStack() as stack:
         local = stack.enter_context(unix_socket(host.paths))
-        servers = [(_Server(LocalGate(app)), local)]
+        servers = [(Server(LocalGate(app)), local)]
         where = Listening(host.paths.socket)
         if listen is not None:
             certificate = given_or_own(cert, key, host.paths.state)
             context = certificate.context()
             remote = stack.enter_context(tcp_socket(listen))
-            servers.append((_Server(TokenGate(app, Tokens(host.paths.state)), context), remote))
+            servers.append((Server(TokenGate(app, Tokens(host.paths.state)), context), remote))
             where = _listening(host.paths.socket, remote, certificate)
         tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
         await asyncio.gather(*(server.up.wait() for server, _ in servers))
@@ -118,6 +127,8 @@ async def serve(
             await asyncio.wait({first})
         await host.jobs.stop()  # whoever waits for one hears how it ended
         app.state.stopping.set()
+        if app.state.web is not None:
+            await app.state.web.close()
         for server, _ in servers:
             server.should_exit = True
         await asyncio.gather(*tasks)
@@ -147,17 +158,22 @@ def _notify(state: str) -> None:
         sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn on a socket that is bound already; signals are the service's own to handle."""
+class Server(uvicorn.Server):
+    """Uvicorn on a socket that is bound already; signals are the service's own to handle.
 
-    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None) -> None:
+    `pages` is for the web manager's application, which has WebSockets and wants to be told of start and end.
+    """
+
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None, *, pages: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
                 http="h11",
-                ws="none",
-                lifespan="off",
+                ws="websockets-sansio" if pages else "none",
+                ws_max_size=MAX_BODY,
+                ws_per_message_deflate=False,
+                lifespan="on" if pages else "off",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,

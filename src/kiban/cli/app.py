@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "jobs": ("jobs", "jobs", "The service"),
     "job": ("jobs", "job", "The service"),
     "events": ("show", "events", "The service"),
+    "web": ("web", "web", "The service"),
     "serve": ("serve", "serve", "The service"),
     "token": ("serve", "token", "The service"),
     "doctor": ("doctor", "doctor", "This host"),

@@ -51,13 +51,14 @@ def serve(
 
     from kiban.api.server import run
     from kiban.paths import Paths
+    from kiban.web.manager import Manager
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     paths = Paths.default()
     cert, key = cert and cert.absolute(), key and key.absolute()
     os.chdir("/")  # a service must not hold the directory it happened to be started in
-    run(paths, listen=listen, cert=cert, key=key, ready=_as_json if output == "json" else None)
+    run(paths, listen=listen, cert=cert, key=key, ready=_as_json if output == "json" else None, web=Manager)
 
 
 def _as_json(where: Listening) -> None:

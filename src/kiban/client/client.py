@@ -20,6 +20,7 @@ from kiban.client.records import (
     SecureBoot,
     Tpm,
     Version,
+    WebLink,
 )
 from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix
 from kiban.errors import BadInput, KibanError, NoService
@@ -383,6 +384,10 @@ class Client:
     def version(self) -> Version:
         """What answers."""
         return Version(self._transport.call("GET", "/v1/version"))
+
+    def web(self, port: int = 0) -> WebLink:
+        """Start the web manager on the service's host, on loopback, and get an address that lets a browser in, once."""
+        return WebLink(self._transport.call("POST", "/v1/web", {"port": port}))
 
     def _post(self, name: str, verb: str, body: Any = None) -> Machine:
         return Machine(self._transport.call("POST", _path(name, verb), body))

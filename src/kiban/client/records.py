@@ -492,3 +492,10 @@ class Version(Record):
     kiban: str
     api: str
     pid: int
+
+
+class WebLink(Record):
+    """A way into the web manager: `url` lets one browser in, once and within `seconds`."""
+
+    url: str
+    seconds: float

@@ -344,3 +344,12 @@ class Version(Sent):
     kiban: str
     api: str = Field(examples=["v1"])
     pid: int
+
+
+class WebLink(Sent):
+    """A way into the web manager."""
+
+    url: str
+    """Lets one browser in, once."""
+    seconds: float
+    """How long it does."""

@@ -233,3 +233,10 @@ class ResetKeys(Wire):
 
     template: Word | None = None
     """The machine's own template when left out."""
+
+
+class Web(Wire):
+    """Where the web manager is to be."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """On loopback; 0 takes the one that it is on, or a usual one."""

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who gets to the pages, tried on a real service with plain sockets, WebSockets and a browser."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page
+from web_service import WAIT
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+import kiban
+from kiban.web.gate import LOGIN
+
+SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+
+
+class Caller:
+    """Whoever speaks HTTP to the web manager, as a browser would or otherwise."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        self.host, self.own, self.secret = parts.netloc, f"http://{parts.netloc}", parts.fragment
+        self.port = int(parts.port or 0)
+        self.cookie = ""
+
+    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        said = {"Host": self.host, "Cookie": self.cookie} | ({"Origin": self.own} if method != "GET" else {})
+        line.request(method, path, body, {k: v for k, v in (said | headers).items() if v})
+        answer = line.getresponse()
+        found = answer.status, answer.headers, answer.read()
+        line.close()
+        return found
+
+    def enter(self) -> None:
+        status, headers, _ = self.ask("POST", "/login", self.secret)
+        assert status == 204
+        self.cookie = headers["Set-Cookie"].partition(";")[0]
+
+    def socket(self, **headers: str) -> ClientConnection:
+        said = {"Cookie": self.cookie, "Origin": self.own} | headers
+        address = f"ws://{said.pop('Host', self.host)}{SOCKET}"
+        kept = {name: value for name, value in said.items() if value}
+        line = socket.create_connection(("127.0.0.1", self.port), WAIT)
+        return connect(address, additional_headers=kept, sock=line, proxy=None)
+
+
+@pytest.fixture
+def caller(client: kiban.Client) -> Caller:
+    return Caller(client.web().url)
+
+
+def test_nothing_but_the_login_page_answers_without_a_session(caller: Caller) -> None:
+    for path in (
+        "/",
+        "/kiban.css",
+        "/logout",
+        "/nowhere",
+        "/_nicegui_ws/socket.io/?EIO=4&transport=polling",
+        "/v1/web",
+    ):
+        for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
+            status, _, body = caller.ask(method, path)
+            assert (status, json.loads(body)["code"]) == (401, "no-session"), (method, path)
+    assert caller.ask("GET", "/", Accept="text/html")[0] == 303
+    for path in LOGIN:
+        assert caller.ask("GET", path)[0] == 200
+
+
+def test_a_link_works_once(caller: Caller) -> None:
+    caller.enter()
+    assert caller.ask("GET", "/")[0] == 200
+    status, headers, body = caller.ask("POST", "/login", caller.secret)
+    assert (status, headers["Set-Cookie"], json.loads(body)["code"]) == (403, None, "wrong-link")
+
+
+@pytest.mark.parametrize("secret", ["", "wrong", "x" * 5000, "\xff" * 40])
+def test_a_wrong_secret_lets_nobody_in(caller: Caller, secret: str) -> None:
+    status, headers, _ = caller.ask("POST", "/login", secret)
+    assert (status, headers["Set-Cookie"]) == (403, None)
+
+
+@pytest.mark.parametrize("cookie", ["kiban-{port}=", "kiban-{port}=wrong", "kiban-1={key}", "kiban={key}", "=;="])
+def test_a_wrong_cookie_is_none(caller: Caller, cookie: str) -> None:
+    caller.enter()
+    key = caller.cookie.partition("=")[2]
+    caller.cookie = cookie.format(port=caller.port, key=key)
+    assert caller.ask("GET", "/")[0] == 401
+    with pytest.raises(InvalidStatus, match="403"):
+        caller.socket()
+
+
+def test_the_cookie_is_for_this_site_and_no_script(caller: Caller) -> None:
+    headers = caller.ask("POST", "/login", caller.secret)[1]
+    said = {part.strip().lower() for part in headers["Set-Cookie"].split(";")[1:]}
+    assert {"httponly", "samesite=strict", "path=/"} <= said
+    assert not any(part.startswith("domain") for part in said)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", "a.localhost:{port}"]
+)
+def test_another_hosts_name_is_refused(caller: Caller, host: str) -> None:
+    """A name that somebody has pointed at 127.0.0.1, in the address of a page that he has made."""
+    caller.enter()
+    named = host.format(port=caller.port)
+    for method in ("GET", "POST"):
+        for path in ("/", "/login"):
+            status, _, body = caller.ask(method, path, Host=named, Origin=f"http://{named}")
+            assert (status, json.loads(body)["code"]) == (403, "wrong-host")
+    with pytest.raises(InvalidStatus, match="403"):
+        caller.socket(Host=named, Origin=f"http://{named}")
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "https://{own}", "http://{own}/", ""]
+)
+def test_another_sites_page_is_refused(caller: Caller, origin: str) -> None:
+    caller.enter()
+    said = origin.format(own=caller.host)
+    for method, path in (("POST", "/login"), ("POST", "/logout"), ("DELETE", "/"), ("OPTIONS", "/")):
+        status, headers, body = caller.ask(method, path, Origin=said)
+        assert (status, json.loads(body)["code"]) == (403, "wrong-origin"), (method, path)
+        assert headers["Access-Control-Allow-Origin"] is None
+    if said:
+        assert caller.ask("GET", "/", Origin=said)[0] == 403
+    with pytest.raises(InvalidStatus, match="403"):
+        caller.socket(Origin=said)
+    assert caller.ask("GET", "/")[0] == 200, "the session is not ended by what others try"
+
+
+def test_a_sessions_sockets_end_with_it(caller: Caller) -> None:
+    caller.enter()
+    with caller.socket() as line:
+        assert str(line.recv(WAIT)).startswith("0{"), "engine.io greets"
+        assert caller.ask("POST", "/logout")[0] == 204
+        with pytest.raises(ConnectionClosed):
+            _hear(line)
+    assert caller.ask("GET", "/")[0] == 401
+
+
+def _hear(line: ClientConnection) -> None:
+    while True:
+        line.recv(WAIT)
+
+
+def test_every_answer_says_what_a_browser_may_do_with_it(caller: Caller) -> None:
+    caller.enter()
+    for path in ("/", "/login", "/nowhere", "/kiban.css", "/login.js"):
+        headers = caller.ask("GET", path)[1]
+        assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
+        assert "http" not in headers["Content-Security-Policy"]
+        assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
+    assert caller.ask("GET", "/")[1]["Cache-Control"] == "no-store"
+
+
+def test_large_bodies_are_refused(caller: Caller) -> None:
+    caller.enter()
+    assert caller.ask("POST", "/", "x" * (1024**2 + 1))[0] in (405, 413)
+
+
+def test_the_secret_leaves_the_address(page: Page) -> None:
+    assert page.evaluate("location.hash") == ""
+    assert page.evaluate("history.length") <= 3
+    assert "kiban-" not in page.evaluate("document.cookie"), "no script may read the session"
+    page.go_back()
+    assert "#" not in page.url
+
+
+def test_a_used_link_is_explained(page: Page, client: kiban.Client) -> None:
+    link = client.web().url
+    page.goto(link)
+    page.wait_for_selector(".k-name")
+    page.context.clear_cookies()
+    page.goto(link)
+    page.get_by_text("more than a minute old").wait_for()
+
+
+def test_out_is_out(page: Page) -> None:
+    page.get_by_label("Log out").click()
+    page.get_by_text("To come in").wait_for()
+    page.goto("/".join(page.url.split("/")[:3]) + "/")
+    page.get_by_text("To come in").wait_for()
