@@ -64,10 +64,9 @@ def child(ground: Ground) -> Path:
 
 def test_a_merge_is_killed_at_every_thing_it_does(ground: Ground) -> None:
     ground.paths.state.mkdir()
-    client, points, written = ground.client(), [], []
-    for count in range(1, MOST):
-        service = Dying(ground)
-        try:
+    service, client, points, written = Dying(ground), ground.client(), [], []
+    try:
+        for count in range(1, MOST):
             linked(ground)
             if count % 3 == 1:  # there is something to be merged in two more attempts, unless one gets through
                 service.kill()
@@ -83,17 +82,11 @@ def test_a_merge_is_killed_at_every_thing_it_does(ground: Ground) -> None:
                 break
             points.append(service.dead)
             assert refused is None or isinstance(refused, NoService), refused
-        finally:
             service.kill()
-        service = Dying(ground)
-        try:
+            service = Dying(ground)
             _settled(ground, client)
-        finally:
-            service.kill()
-    assert len(points) > 10, points
-    assert count < MOST - 1
-    service = Dying(ground)
-    try:
+        assert len(points) > 10, points
+        assert count < MOST - 1
         assert child(ground) == base(ground)
         client.stop("m", force=True)
         _read_back(ground, written)
