@@ -31,10 +31,9 @@ class Record(Fields):
                 self[name] = kind(value)
 
     def __getattr__(self, name: str) -> Any:
-        try:
+        if name in self:
             return self[name]
-        except KeyError:
-            raise AttributeError(f"{type(self).__name__} has no {name!r}") from None
+        raise AttributeError(f"{type(self).__name__} has no {name!r}")
 
 
 class Disk(Record):

@@ -231,3 +231,9 @@ def _plain(value: Any) -> Any:
     if fields is None:
         raise BadInput(f"{type(value).__name__} cannot be sent to the service.")
     return {name: getattr(value, name) for name in fields}
+
+
+def quote(text: str) -> str:
+    """RFC 3986, for one segment of a path or one value of a query; urllib.parse takes 3 ms to import."""
+    plain = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~"
+    return "".join(chr(byte) if byte in plain else f"%{byte:02X}" for byte in text.encode(errors="replace"))
