@@ -8,14 +8,24 @@ import re
 import subprocess
 import sys
 import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+from api_fakes import VIEW
 
+from kiban.api.roles import Role
+from kiban.api.session import Session
+from kiban.commands.registry import COMMANDS
 from kiban.errors import NotAllowed
-from kiban.web import access, words
+from kiban.model.outcome import Boot
+from kiban.web import access, bulk, hardware, pictures, rows, words
 from kiban.web.access import Access
+from kiban.web.pictures import Pictures
 
+SCREENSHOT = COMMANDS["screen.screenshot"]
 PAGES = sorted(Path(words.__file__).parent.glob("*.py"))
 
 
@@ -78,7 +88,8 @@ def test_secrets_are_kept_as_hashes() -> None:
 
 def test_every_word_is_in_both_languages_and_used() -> None:
     assert all(english and japanese for english, japanese in words.WORDS.values())
-    asked = {key for page in PAGES for key in re.findall(r'\bwords\(\s*f?"([^"]+)"', page.read_text())}
+    asked = {key for page in PAGES for key in re.findall(r'words\(\s*f?"([^"]+)"', page.read_text())}
+    asked |= set(bulk.COMMANDS)
     patterns = [re.escape(key).replace("\\{", "{").replace("\\}", "}") for key in asked]
     patterns = [re.sub(r"{[^}]*}", ".+", pattern) for pattern in patterns]
     unused = {key for key in words.WORDS if not any(re.fullmatch(pattern, key) for pattern in patterns)}
@@ -114,3 +125,115 @@ def test_a_service_does_not_load_the_pages_before_they_are_asked_for() -> None:
     code = "import sys, kiban.api.server, kiban.web.manager; print([n for n in sys.modules if n.startswith('nicegui')])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+class Lookable:
+    """A session whose screens are counted; the picture is made when `ready` is set."""
+
+    def __init__(self, role: Role) -> None:
+        self.made = 0
+        self.ready = asyncio.Event()
+        self.session = Session(cast("Any", self), {"screen.screenshot": replace(SCREENSHOT, function=self.take)}, role)
+
+    async def take(self, _: object, machine_id: str) -> bytes:
+        self.made += 1
+        await self.ready.wait()
+        return machine_id.encode()
+
+
+def test_many_lookers_get_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        there, kept = Lookable("viewer"), Pictures()
+        lookers = [asyncio.create_task(kept.get(there.session, "a")) for _ in range(50)]
+        lookers[0].cancel()  # one who goes away takes nobody's picture with him
+        await asyncio.sleep(0)
+        there.ready.set()
+        assert await asyncio.gather(*lookers[1:]) == [b"a"] * 49
+        assert (await kept.get(there.session, "a"), there.made) == (b"a", 1)
+        now = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: now + pictures.FRESH + 1)
+        assert (await kept.get(there.session, "a"), there.made) == (b"a", 2)
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_only_a_few_pictures_are_made_at_a_time() -> None:
+    async def main() -> None:
+        there, kept = Lookable("viewer"), Pictures()
+        lookers = [asyncio.create_task(kept.get(there.session, f"m{n}")) for n in range(10)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert there.made == pictures.AT_ONCE
+        there.ready.set()
+        assert len(await asyncio.gather(*lookers)) == 10
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+def test_a_picture_that_is_there_is_not_for_everybody() -> None:
+    async def main() -> None:
+        there, kept = Lookable("viewer"), Pictures()
+        there.ready.set()
+        await kept.get(there.session, "a")
+        with pytest.raises(NotAllowed):
+            await kept.get(replace(there.session, role=None), "a")
+
+    asyncio.run(asyncio.wait_for(main(), 60))
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", ["web2", "web10", "Web-a"]), ("web 10 deb", ["web10"]), ("OFF", ["web2", "Web-a"]), ("debian -a", ["Web-a"])],
+)
+def test_machines_are_found_by_all_words(text: str, names: list[str]) -> None:
+    there = [
+        replace(VIEW, id="10", name="web10"),
+        replace(VIEW, id="x", name="Web-a", state="off"),
+        replace(VIEW, id="y", name="web2", state="off"),
+    ]
+    found = rows.find(there, rows.Query(text, page=7), words.Words("en"))
+    assert [row["name"] for row in found.rows] == names
+    assert (found.total, found.page) == (len(names), 1)
+
+
+def test_a_row_says_what_is_wrong_with_a_machine() -> None:
+    refused = Boot(state="refused", device="dvd0", sentence="It is not signed.")
+    english = words.Words("en")
+    assert rows.row(replace(VIEW, boot=refused), english)["note"] == "It is not signed."
+    broken = rows.row(replace(VIEW, problem="It cannot be read.", started=None), english)
+    assert (broken["note"], broken["memory"], broken["uptime"]) == ("It cannot be read.", "", "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1, "moments"), (60, "1 min"), (3660, "1 h 1 min"), (90000, "1 d 1 h"), (-50, "moments")]
+)
+def test_an_uptime_is_short(seconds: int, said: str) -> None:
+    started = (datetime.now(UTC) - timedelta(seconds=seconds)).isoformat()
+    assert rows.row(replace(VIEW, started=started), words.Words("en"))["uptime"] == said
+
+
+def test_hardware_stands_where_it_is() -> None:
+    english = words.Words("en")
+    first = replace(
+        VIEW,
+        generation=1,
+        secure_boot=None,
+        disks=(replace(VIEW.disks[0], bus="ide", slot=2), replace(VIEW.disks[0], id="disk1", slot=64)),
+        dvds=(replace(VIEW.dvds[0], bus="ide", slot=1),),
+    )
+    found = {branch.title: branch for branch in hardware.tree(first, english)}
+    assert found["IDE Controller 0"].lines == ("1: dvd0, DVD drive: empty",)
+    assert found["IDE Controller 1"].lines == ("0: disk0, disk0.qcow2 (qcow2)",)
+    assert found["SCSI Controller 1"].lines == ("0: disk1, disk0.qcow2 (qcow2)",)
+    assert found["COM 1"].lines == ("socket",)
+    assert found["Diskette Drive"].lines == ("/a.img",)
+    assert {title for title, branch in found.items() if branch.reason} == {"Security"}
+    second = {branch.title: branch for branch in hardware.tree(replace(VIEW, floppy=None, coms=()), english)}
+    assert found.keys() - second.keys() == {"BIOS", "IDE Controller 0", "IDE Controller 1", "SCSI Controller 1"}
+    assert {title for title, branch in second.items() if branch.reason} == {
+        "IDE Controller 0, 1",
+        "Legacy Network Adapter",
+        "COM 1",
+        "COM 2",
+        "Diskette Drive",
+    }

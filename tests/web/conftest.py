@@ -3,17 +3,20 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))  # the fake QEMU and what makes machines
+import machines
 from engine_world import World, world
 from playwright.sync_api import Browser, Page, sync_playwright
-from web_service import WAIT, service
+from web_service import WAIT, Place, service
 
 import kiban
 
@@ -28,17 +31,39 @@ FLAGS = [
 ]
 
 
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA7ljmRAAAAEElEQVR42mMwSJgARww4OQAC9g2Bwt81qgAAAABJRU5ErkJggg=="
+)
+"""What the machines show."""
+
+
 @pytest.fixture(scope="module")
-def there() -> Iterator[World]:
+def count() -> int:
+    """How many machines there are: m1, m2 and so on, of generation 1."""
+    return 0
+
+
+@pytest.fixture(scope="module")
+def there(count: int) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patch, world(patch) as made:
         made.paths.machines.mkdir(parents=True)
+        screen = made.root / "screen.png"
+        screen.write_bytes(PNG)
+        patch.setenv("FAKE_QEMU_SCREEN", str(screen))
+        for serial in range(1, count + 1):
+            made.put(machines.make(1, serial=serial, nics=()))
         yield made
 
 
 @pytest.fixture(scope="module")
-def client(there: World) -> Iterator[kiban.Client]:
+def place(there: World) -> Iterator[Place]:
     with service(there.paths) as found:
         yield found
+
+
+@pytest.fixture
+def client(place: Place) -> kiban.Client:
+    return place.client
 
 
 @pytest.fixture(scope="module")
@@ -52,21 +77,35 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+Enter = Callable[..., Page]
+
+
 @pytest.fixture
-def page(browser: Browser, client: kiban.Client) -> Iterator[Page]:
-    """A page that somebody has just come in on; it may have asked no other host for anything."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(WAIT * 1000)
+def enter(browser: Browser, client: kiban.Client) -> Iterator[Enter]:
+    """Opens a browser of its own on the web manager; it may ask no other host for anything, and complain of nothing."""
     asked: list[str] = []
-    context.on("request", lambda request: asked.append(request.url))
-    opened = context.new_page()
     complaints: list[str] = []
-    opened.on("pageerror", lambda error: complaints.append(str(error)))
-    link = client.web().url
-    opened.goto(link)
-    opened.wait_for_selector(".k-name")
-    yield opened
-    own = link.partition("/login")[0]
-    context.close()
+    contexts = []
+
+    def enter(who: kiban.Client = client, **how: Any) -> Page:
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | how)
+        contexts.append(context)
+        context.set_default_timeout(WAIT * 1000)
+        context.on("request", lambda request: asked.append(request.url))
+        page = context.new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(who.web().url)
+        page.wait_for_selector(".k-name")
+        return page
+
+    yield enter
+    for context in contexts:
+        context.close()
+    own = client.web().url.partition("/login")[0]
     assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []
     assert complaints == []
+
+
+@pytest.fixture
+def page(enter: Enter) -> Page:
+    return enter()

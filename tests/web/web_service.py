@@ -6,6 +6,7 @@ Run as a program it is that service: the real one, but for the user that QEMU ru
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -14,15 +15,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import kiban
+from kiban.api.roles import Role
+from kiban.api.server import Listening
+from kiban.api.tokens import Tokens
 from kiban.paths import Paths
 
 WAIT = 60.0
 """Seconds, as a limit."""
 
 
+class Place:
+    """A service that runs: clients of it, each with a role."""
+
+    def __init__(self, paths: Paths, url: str, fingerprint: str) -> None:
+        self.client = kiban.connect(f"unix://{paths.socket}")
+        self._paths, self._url, self._fingerprint = paths, url, fingerprint
+
+    def as_(self, role: Role) -> kiban.Client:
+        """A client with a token of that role."""
+        tokens = Tokens(self._paths.state)
+        name = f"{role}-{len(tokens.list())}"
+        return kiban.connect(self._url, tokens.create(name, role), fingerprint=self._fingerprint)
+
+
 @contextmanager
-def service(paths: Paths) -> Iterator[kiban.Client]:
-    """A client of a service that runs meanwhile."""
+def service(paths: Paths) -> Iterator[Place]:
+    """A service that runs meanwhile."""
     reader, writer = os.pipe()
     env = os.environ | {"KIBAN_STATE": str(paths.state), "KIBAN_RUNTIME": str(paths.runtime), "READY": str(writer)}
     log = paths.log.open("ab")
@@ -30,8 +48,9 @@ def service(paths: Paths) -> Iterator[kiban.Client]:
         os.close(writer)
         try:
             with open(reader, "rb") as pipe:  # noqa: PTH123  # a descriptor
-                assert pipe.read(1) == b"1", paths.log.read_text()
-            yield kiban.connect(f"unix://{paths.socket}")
+                told = pipe.readline()
+            assert told, paths.log.read_text()
+            yield Place(paths, *json.loads(told))
         finally:
             process.terminate()
             assert process.wait(WAIT) == 0, paths.log.read_text()
@@ -46,12 +65,12 @@ def _main() -> None:
     own = process.Account("me", os.geteuid(), os.getegid())
     process.account = lambda name="": own
     os.chdir("/")
-    run(Paths.default(), web=Manager, ready=lambda _: _ready())
+    run(Paths.default(), listen="127.0.0.1:0", web=Manager, ready=_ready)
 
 
-def _ready() -> None:
-    os.write(int(os.environ["READY"]), b"1")
-    os.close(int(os.environ["READY"]))
+def _ready(where: Listening) -> None:
+    with open(int(os.environ["READY"]), "w") as pipe:  # noqa: PTH123  # a descriptor
+        pipe.write(json.dumps([where.url, where.fingerprint]) + "\n")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from fastapi import Depends, Query, Request, Response
 
 from kiban.api.roles import RIGHTS, Permission, Role
-from kiban.engine.jobs import LIVE
+from kiban.engine.jobs import LIVE, Job
 from kiban.engine.progress import Progress
 from kiban.errors import NotAllowed
 from kiban.problem import from_problem
@@ -59,20 +59,17 @@ class Session:
         """Run a command that returns the view of a machine."""
         return translate.machine(await self.run(command, *arguments))
 
-    async def job(
+    def begin(
         self,
         command: str,
         machine: str,
         *arguments: Any,
-        wait: float,
-        answer: Response,
         plain: Callable[[Any], Any] = translate.machine_json,
         **options: Any,
-    ) -> answers.Job:
-        """Run a command as a job and answer with it: 202 while it goes on, 200 once it is done.
+    ) -> Job:
+        """Begin a command as a job on `machine`.
 
         `plain` makes JSON of what the command returns, the view of a machine where nothing else is said.
-        Raises what the job failed with, if it fails within `wait` seconds.
         """
         found = self.commands[command]
         self.allow(found.permission)
@@ -82,7 +79,16 @@ class Session:
             result = await found.function(self.host, *arguments, **more)
             return None if result is None else plain(result)
 
-        job = self.host.jobs.run(command, machine, work)
+        return self.host.jobs.run(command, machine, work)
+
+    async def job(
+        self, command: str, machine: str, *arguments: Any, wait: float, answer: Response, **options: Any
+    ) -> answers.Job:
+        """Begin a command as a job (see `begin`) and answer with it: 202 while it goes on, 200 once it is done.
+
+        Raises what the job failed with, if it fails within `wait` seconds.
+        """
+        job = self.begin(command, machine, *arguments, **options)
         if wait:
             job = await self.host.jobs.wait(job.id, wait)
         if job.error is not None:

@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
+from typing import TypeVar
 
 from fastapi import Request
 from nicegui import ui
 
+from kiban.api.roles import RIGHTS
 from kiban.api.session import Session
-from kiban.web.words import Words, choose
+from kiban.errors import KibanError
+from kiban.web.words import Language, Words, choose
 
+T = TypeVar("T")
 THEMES: dict[str, bool] = {"dark": True, "light": False}
 REMEMBER = "document.cookie = '{name}={value}; Path=/; SameSite=Strict; Max-Age=31536000';"
 
@@ -24,13 +29,31 @@ class Page:
     session: Session
     words: Words
 
+    def may(self, command: str) -> bool:
+        """Whether the visitor's role is enough for a command."""
+        role = self.session.role
+        return role is not None and self.session.commands[command].permission in RIGHTS[role]
+
+    async def do(self, work: Awaitable[T]) -> T | None:
+        """What `work` comes to; a refusal is shown in its own words, and None."""
+        try:
+            return await work
+        except KibanError as error:
+            self.complain(error)
+            return None
+
+    def complain(self, error: KibanError) -> None:
+        """Show a refusal, and what to do about it."""
+        ui.notify(f"{error.message} {error.hint}", type="warning", multi_line=True, timeout=10000)
+
 
 @contextmanager
 def frame(request: Request, session: Session) -> Iterator[Page]:
     """A page; what is made inside stands in its middle."""
     words = Words(choose(request.cookies.get("kiban-language", ""), request.headers.get("accept-language", "")))
+    _speak(words.language)
     dark = ui.dark_mode(THEMES.get(request.cookies.get("kiban-theme", "")))
-    ui.add_head_html(f'<link rel="stylesheet" href="/kiban.css"><meta name="language" content="{words.language}">')
+    ui.add_head_html('<link rel="stylesheet" href="/kiban.css"><script src="/kiban.js" defer></script>')
     with ui.header().classes("k-head"):
         ui.link("Kiban", "/").classes("k-name")
         ui.link(words("machines"), "/").classes("k-way")
@@ -47,6 +70,13 @@ def frame(request: Request, session: Session) -> Iterator[Page]:
         yield Page(session, words)
 
 
+def _speak(language: Language) -> None:
+    """Let the browser, and Quasar's own words, know the language; NiceGUI has one for all visitors of a page."""
+    client = ui.context.client
+    client.page = copy(client.page)
+    client.page.language = "ja" if language == "ja" else "en-US"
+
+
 def _button(icon: str, words: str, do: object) -> None:
     ui.button(icon=icon, on_click=do).props(f'flat dense round aria-label="{words}"').tooltip(words)  # type: ignore[arg-type]
 
@@ -57,3 +87,15 @@ def _switch(dark: ui.dark_mode) -> None:
         "const dark = !document.body.classList.contains('body--dark'); Quasar.Dark.set(dark);"
         + REMEMBER.format(name="kiban-theme", value="' + (dark ? 'dark' : 'light') + '")
     )
+
+
+async def sure(question: str, yes: str, no: str) -> bool:
+    """Whether the visitor wants what cannot be taken back."""
+    with ui.dialog() as dialog, ui.card():
+        ui.label(question)
+        with ui.row().classes("k-answers"):
+            ui.button(no, on_click=lambda: dialog.submit(False)).props("flat no-caps autofocus")
+            ui.button(yes, on_click=lambda: dialog.submit(True)).props("unelevated no-caps color=negative")
+    answer = await dialog
+    dialog.delete()
+    return bool(answer)

@@ -21,8 +21,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.api import problems
-from kiban.api.limit import BodyLimit
-from kiban.errors import KibanError, NotAllowed
+from kiban.api.limit import MAX_BODY, BodyLimit
+from kiban.errors import BadInput, KibanError, NotAllowed
 from kiban.web.access import SESSION_SECONDS, Access, Visit
 
 MAX_TOKEN = 4096
@@ -80,7 +80,9 @@ class Gate:
         except NotAllowed as error:
             await problems.response(error)(scope, receive, send)
             return
-        if request.url.path in LOGIN:
+        if int(request.headers.get("content-length", 0)) > MAX_BODY:  # the server has refused what is not a number
+            await problems.response(BadInput(f"A request may have {MAX_BODY} bytes."), status=413)(scope, receive, send)
+        elif request.url.path in LOGIN:
             await (await self._login(request))(scope, receive, send)
         elif (visit := self._visit(request.headers)) is None:
             await _unknown(request)(scope, receive, send)

@@ -12,11 +12,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from kiban.api.server import Server
+from kiban.api.session import Session
 from kiban.api.sockets import tcp_socket
 from kiban.api.web import Link
 from kiban.errors import Conflict
 from kiban.web.access import LINK_SECONDS, Access
 from kiban.web.gate import Gate
+from kiban.web.roster import Roster
 
 if TYPE_CHECKING:
     from kiban.api.roles import Role
@@ -38,6 +40,7 @@ class Manager:
         self._stack = ExitStack()
         self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._following: asyncio.Task[None] | None = None
         self._port = 0
 
     async def link(self, role: Role, port: int) -> Link:
@@ -57,14 +60,18 @@ class Manager:
             listener = stack.enter_context(_listener(port))
             self._port = listener.getsockname()[1]
             site = await asyncio.to_thread(import_module, "kiban.web.site")
-            app = site.create(self._host, self._commands)
+            roster = Roster(Session(self._host, self._commands, "viewer"))
+            app = site.create(self._host, self._commands, roster)
             self._server = Server(Gate(app, self._access, self._port), pages=True)
             self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+            self._following = await roster.load()
             await self._server.up.wait()
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
         """Stop answering; browsers that are connected are told, and try again."""
+        if self._following is not None:
+            self._following.cancel()
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving

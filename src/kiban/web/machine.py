@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One machine: what it shows, what can be done to it now, its hardware, what it would boot, and what happened to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from nicegui import background_tasks, ui
+
+from kiban.engine.events import Event
+from kiban.engine.view import MachineView
+from kiban.errors import KibanError
+from kiban.model.bootcheck import Report
+from kiban.model.generations import GENERATIONS
+from kiban.model.states import ALLOWED
+from kiban.web import bulk, hardware
+from kiban.web.frame import Page, sure
+from kiban.web.roster import Roster
+from kiban.web.rows import row
+
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "life.start": ("start", "play_arrow"),
+    "life.shut_down": ("shut down", "power_settings_new"),
+    "life.restart": ("restart", "restart_alt"),
+    "life.save": ("save", "save"),
+    "life.pause": ("pause", "pause"),
+    "life.resume": ("resume", "play_circle"),
+    "life.reset": ("reset", "refresh"),
+    "life.turn_off": ("turn off", "power_off"),
+}
+"""Command: the operation in the table of states, and the button's icon."""
+RUDE = ("life.reset", "life.turn_off")
+"""What a guest loses data by, so that it is asked about."""
+EVENTS = 100
+"""Lines of events that are kept on a page."""
+
+
+class MachinePage:
+    """What one browser sees of one machine."""
+
+    def __init__(self, page: Page, roster: Roster, machine_id: str) -> None:
+        self._page, self._roster, self._words, self._id = page, roster, page.words, machine_id
+        self._seen: MachineView | None = None
+        with ui.row().classes("k-bar"):
+            self._name = ui.label().classes("k-title").props('role="heading" aria-level="1"')
+            self._state = ui.label().classes("k-state")
+            ui.space()
+            self._buttons = {command: self._button(command, icon) for command, (_, icon) in ACTIONS.items()}
+        self._note = ui.label().classes("k-note").props('role="status"')
+        with ui.row().classes("k-halves"):
+            with ui.column().classes("k-half"):
+                with ui.element("div").classes("k-big"):
+                    self._screen = ui.element("img").props(f'alt="{self._words("column screen")}"')
+                    self._screen.props(f'data-screen="/screen/{machine_id}"')
+                self._boot = ui.column().classes("k-card")
+                with ui.column().classes("k-card"):
+                    ui.label(self._words("events")).classes("k-part")
+                    self._events = ui.log(max_lines=EVENTS).classes("k-events")
+            self._tree = ui.column().classes("k-card k-half")
+        self._show()
+        client = ui.context.client
+        client.on_delete(roster.watch(self._show))
+        following = background_tasks.create(self._follow())
+        client.on_delete(following.cancel)
+
+    def _button(self, command: str, icon: str) -> ui.button:
+        words = self._words(command)
+        button = ui.button(icon=icon, on_click=lambda: self._ask(command)).props(f'flat dense aria-label="{words}"')
+        return button.props(f'title="{words if self._page.may(command) else self._words("not allowed")}"')
+
+    def _show(self) -> None:
+        """Bring the page up to date."""
+        view = self._roster.machines.get(self._id)
+        if view is None:
+            self._gone()
+            return
+        shown = row(view, self._words)
+        self._name.set_text(view.name)
+        self._state.set_text(shown["said"])
+        self._state.classes(replace=f"k-state k-{view.state}")
+        self._note.set_text(" ".join([shown["note"], *view.warnings]).strip())
+        for command, (operation, _) in ACTIONS.items():
+            self._buttons[command].set_enabled(view.state in ALLOWED[operation] and self._page.may(command))
+        self._screen.set_visibility(shown["screen"])
+        if self._seen is None or _settings(self._seen) != _settings(view):
+            self._show_tree(view)
+            background_tasks.create(self._explain(view))
+        self._seen = view
+
+    def _gone(self) -> None:
+        """The machine was removed."""
+        self._note.set_text(self._words("gone"))
+        self._screen.set_visibility(False)
+        for button in self._buttons.values():
+            button.set_enabled(False)
+
+    def _show_tree(self, view: MachineView) -> None:
+        self._tree.clear()
+        if view.problem:
+            return
+        with self._tree:
+            ui.label(GENERATIONS[view.generation].title).classes("k-part")
+            for branch in hardware.tree(view, self._words):
+                with ui.element("section").classes("k-branch k-lacks" if branch.reason else "k-branch"):
+                    ui.label(branch.title).classes("k-part")
+                    for line in branch.lines or (branch.reason or self._words("none"),):
+                        ui.label(line)
+
+    async def _explain(self, view: MachineView) -> None:
+        """What the firmware would load; generation 1 checks nothing, so there is nothing to say."""
+        self._boot.set_visibility(False)
+        if view.problem or not GENERATIONS[view.generation].secure_boot:
+            return
+        try:
+            report: Report = await self._page.session.run("bootcheck.explain", self._id)
+        except KibanError as error:
+            report = Report(verdict="unknown", reason="", sentence=error.message, hint="", stages=(), bytes_read=0)
+        self._boot.clear()
+        self._boot.set_visibility(True)
+        with self._boot:
+            ui.label(self._words(f"boot {report.verdict}")).classes(f"k-part k-verdict k-{report.verdict}")
+            for stage in report.stages:
+                ui.label(f"{stage.device}  {stage.path}  {stage.kind}").classes("k-stage")
+            ui.label(f"{report.sentence} {report.hint}".strip())
+
+    async def _follow(self) -> None:
+        """What happened to the machine as far as the service remembers, and what happens from now on."""
+        async for event in self._page.session.host.events.subscribe(""):
+            if event.machine_id == self._id:
+                self._events.push(_line(event))
+
+    async def _ask(self, command: str) -> None:
+        if command in RUDE and not await sure(
+            self._words(f"sure {command}"), self._words(command), self._words("cancel")
+        ):
+            return
+        outcome = await self._page.do(bulk.run(self._page.session, command, [self._id]))
+        for error in outcome.refused if outcome else ():
+            self._page.complain(error)
+
+
+def _settings(view: MachineView) -> tuple[object, ...]:
+    """What the hardware and what it boots depend on."""
+    parts = (
+        "name",
+        "cpus",
+        "memory",
+        "disks",
+        "dvds",
+        "floppy",
+        "nics",
+        "coms",
+        "boot_order",
+        "secure_boot",
+        "template",
+    )
+    return (*(getattr(view, part) for part in parts), view.tpm, view.problem)
+
+
+def _line(event: Event) -> str:
+    more = " ".join(str(value) for value in event.data.values() if value not in ("", None))
+    return f"{event.time[11:19]}  {event.kind}  {more}".rstrip()

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the server's pages cannot do: know which rows are in view, and keys that work everywhere.
+"use strict";
+
+// Pictures of screens: only those in view, of a page that is in view, each every ten seconds.
+// They are kept by address: the table makes its images anew whenever a row changes.
+const RENEW = 10000;
+const kept = new Map();
+
+function inView(image) {
+  const place = image.getBoundingClientRect();
+  return place.bottom > 0 && place.top < innerHeight && image.offsetParent !== null;
+}
+
+async function renew(address, last) {
+  kept.set(address, { url: last?.url, time: Date.now() });
+  const answer = await fetch(address).catch(() => null);
+  const url = answer?.ok ? URL.createObjectURL(await answer.blob()) : undefined;
+  kept.set(address, { url, time: Date.now() });
+  for (const image of document.querySelectorAll("img[data-screen]")) if (image.dataset.screen === address) show(image);
+  if (last?.url) URL.revokeObjectURL(last.url);
+}
+
+function show(image) {
+  const url = kept.get(image.dataset.screen)?.url;
+  if (!url) image.removeAttribute("src");
+  else if (image.src !== url) image.src = url;
+}
+
+function look(image) {
+  const last = kept.get(image.dataset.screen);
+  if (!last || Date.now() - last.time > RENEW) renew(image.dataset.screen, last);
+  show(image);
+}
+
+setInterval(() => {
+  if (document.hidden) return;
+  for (const image of document.querySelectorAll("img[data-screen]")) if (inView(image)) look(image);
+}, 500);
+
+// The key / goes to the search, wherever nothing is being typed.
+addEventListener("keydown", (event) => {
+  const search = document.querySelector(".k-search input");
+  if (event.key !== "/" || !search || event.target.closest("input, textarea, [contenteditable]")) return;
+  event.preventDefault();
+  search.focus();
+});

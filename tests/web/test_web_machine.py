@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The page of one machine: what can be done to it now, its hardware and what its generation lacks, what happened."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import machines
+import pytest
+from engine_world import World
+from playwright.sync_api import Page, expect
+from web_service import WAIT, Place
+
+expect.set_options(timeout=WAIT * 1000)
+Enter = Callable[..., Page]
+
+
+@pytest.fixture(scope="module")
+def there(there: World) -> World:
+    """A machine of each generation."""
+    there.put(machines.make(1, serial=1, nics=()))
+    there.put(machines.make(2, serial=2))
+    return there
+
+
+def visit(page: Page, name: str) -> None:
+    page.get_by_role("link", name=name, exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(name)
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def test_it_is_run_and_followed(page: Page, place: Place) -> None:
+    visit(page, "m1")
+    state = page.locator(".k-bar .k-state")
+    expect(state).to_have_text("Off")
+    for name in ("Shut down", "Pause", "Reset", "Turn off"):
+        expect(page.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    press(page, "Start")
+    expect(state).to_have_text("Running")
+    expect(page.locator(".k-big img")).to_have_attribute("src", re.compile("^blob:"))
+    press(page, "Pause")
+    expect(state).to_have_text("Paused")
+    press(page, "Resume")
+    expect(state).to_have_text("Running")
+    press(page, "Turn off")
+    press(page, "Cancel")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    place.client.pause("m1")  # somewhere else
+    expect(state).to_have_text("Paused")
+    press(page, "Turn off")
+    page.get_by_role("dialog").get_by_role("button", name="Turn off").click()
+    expect(state).to_have_text("Off")
+    expect(page.locator(".k-events")).to_contain_text(re.compile("state +paused"))
+    page.reload()
+    expect(page.locator(".k-events")).to_contain_text(re.compile("state +paused"))
+
+
+def branch(page: Page, title: str) -> str:
+    return page.locator(".k-branch").filter(has=page.get_by_text(title, exact=True)).inner_text()
+
+
+@pytest.mark.parametrize("name", ["m1", "m2"])
+def test_what_its_generation_lacks_is_there_with_the_reason(page: Page, name: str) -> None:
+    visit(page, name)
+    lacks = page.locator(".k-branch.k-lacks .k-part")
+    if name == "m1":
+        expect(lacks).to_have_text(["Security"])
+        assert "BIOS" in branch(page, "Security")
+        assert "empty" in branch(page, "Diskette Drive")
+        return
+    expect(lacks).to_have_text(["IDE Controller 0, 1", "Legacy Network Adapter", "COM 1", "COM 2", "Diskette Drive"])
+    assert "kiban set m2 --com1 socket" in branch(page, "COM 1")
+    assert "on SCSI" in branch(page, "IDE Controller 0, 1")
+    assert "Secure Boot on" in branch(page, "Security")
+    assert "52:54:00:00:00:01" in branch(page, "Network Adapter")
+    expect(page.locator(".k-verdict")).to_be_visible()
+
+
+def test_a_change_made_elsewhere_is_seen(page: Page, place: Place) -> None:
+    visit(page, "m1")
+    place.client.edit("m1", memory=64 << 20)
+    expect(page.locator(".k-branch").filter(has_text="Memory")).to_contain_text("64 MiB")
+
+
+def test_a_viewer_sees_and_may_do_nothing(enter: Enter, place: Place) -> None:
+    page = enter(place.as_("viewer"))
+    visit(page, "m1")
+    buttons = page.locator(".k-bar button")
+    expect(buttons).to_have_count(8)
+    for button in buttons.all():
+        expect(button).to_be_disabled()
+        expect(button).to_have_attribute("title", "Your role may not do this.")
+
+
+def test_one_that_is_removed_is_said_to_be_gone(page: Page, place: Place) -> None:
+    visit(page, "m1")
+    place.client.remove("m1")
+    expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
