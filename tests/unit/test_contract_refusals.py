@@ -320,4 +320,9 @@ def test_ide_has_sectors_of_512_bytes() -> None:
     said = refusal_of(lambda: machines.make(1, disks=(DiskRequest(size=8 << 20, bus="ide", sectors="4k"),)))
     assert isinstance(said, NotInGeneration)
     assert "bus=scsi" in said.hint
-    assert machines.make(1, disks=(DiskRequest(size=8 << 20, bus="ide", sectors="512e"),)).disks[0].sectors == "512e"
+    allowed = machines.make(1, disks=(DiskRequest(size=8 << 20, bus="ide", sectors="512e"),))
+    consistency.check(allowed)
+    written = dataclasses.replace(allowed, disks=(dataclasses.replace(allowed.disks[0], sectors="4k"),))
+    wrong = refusal_of(lambda: consistency.check(written))
+    assert wrong is not None
+    assert "no sectors of 4 KiB" in wrong.message

@@ -94,6 +94,8 @@ def _drives(machine: Machine, gen: Generation) -> Iterator[str]:
         # Kiban moves and deletes what it owns, so that must be in the machine's own directory
         if disk.owned and (len(place.parts) != 1 or place.name in ("", "..")):
             yield f"{disk.id} is Kiban's own, but not in the machine's directory"
+        if disk.sectors == "4k" and disk.bus == "ide":
+            yield f"{disk.id} is on IDE, which has no sectors of 4 KiB"
         if not disk.owned and not place.is_absolute():
             yield f"{disk.id} is somebody else's, but its path is not absolute"
         # what is not copied yet is copied into a qcow2 of Kiban's own
