@@ -207,6 +207,7 @@ WRONG: list[tuple[int, dict[str, Any], str]] = [
     (1, {"floppy": None}, "floppy drive"),
     (2, {"nics": []}, "names a device that is not there"),
     (1, {"coms": []}, "COM1 is missing"),
+    (1, {"id": "\ud800"}, "characters that are none"),
 ]
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from kiban.adapters.files import replace_file, sync_directory
 from kiban.errors import BadInput, Conflict, Damaged, Failed, HostLacks, NotFound
@@ -95,7 +96,10 @@ def save(directory: Path, machine: Machine) -> None:
 def dump(machine: Machine) -> bytes:
     """A definition as it is written; BadInput for what could not be read again."""
     consistency.check(machine)
-    return _adapter.dump_json(machine, indent=2) + b"\n"
+    try:
+        return _adapter.dump_json(machine, indent=2) + b"\n"
+    except PydanticSerializationError:  # half a character, such as a name in Latin-1 becomes in Python
+        raise BadInput("It has characters that are none.", "Use names in UTF-8.", code="not-text") from None
 
 
 def read_status(directory: Path) -> dict[str, Any]:
