@@ -49,7 +49,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  # what it is registered for
     if error.status_code == HTTPStatus.NOT_FOUND:
-        known: KibanError = NotFound("There is nothing at this address.", code="no-such-address")
+        known: KibanError = NotFound(
+            "There is nothing at this address.",
+            "Is the service older than the command? Restart it; machines run on.",
+            code="no-such-address",
+        )
     elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         known = BadInput(f"{request.method[:20]} is not possible here.", code="method-not-allowed")
         return response(known, status=error.status_code, headers={"Allow": ", ".join(sorted(_methods(request)))})
