@@ -34,7 +34,10 @@ def is_child(path: Path, form: ImageFormat) -> bool:
 
 def is_foreign(path: Path, form: ImageFormat) -> bool:
     """Whether QEMU does not open an image: one of those, or a VHDX with sectors of 4 KiB."""
-    return form.name in ("vhd", "vhdx") and (is_child(path, form) or _facts(path, form).logical_sector != 512)
+    if form.name not in ("vhd", "vhdx"):
+        return False
+    facts = _facts(path, form)
+    return facts.kind == "differencing" or facts.logical_sector != 512
 
 
 def _facts(path: Path, form: ImageFormat) -> Facts:

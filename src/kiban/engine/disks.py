@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 from kiban.adapters.disk import chain, changing, images
 from kiban.adapters.disk.chain import Link
 from kiban.adapters.disk.changing import Check
-from kiban.adapters.disk.copying import Done
 from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, format_of, image_format
 from kiban.engine import diskforeign, diskgrow, diskuse
-from kiban.engine.progress import Progress, quiet
+from kiban.engine.progress import Progress, quiet, telling
 from kiban.engine.unfinished import noted
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
@@ -83,7 +82,7 @@ async def convert(
         progress: of it.
     """
     target, form = Path(new.path), format_of(Path(new.path), new.format, FORMATS)
-    done = _telling(progress, f"converting to {form.name}")
+    done = telling(progress, f"converting to {form.name}")
     path, source_form = find(host, ref)
     if await in_thread(diskforeign.is_foreign, path, source_form):
         async with diskforeign.served(host, path, source_form, folders) as source:
@@ -100,14 +99,14 @@ async def clone(host: Host, ref: DiskRef, target: str, progress: Progress = quie
     """Copy a disk as it is, at once where the file system can; of a differencing one a second child of its parent."""
     async with opened(host, ref) as links, diskuse.working(host, f"Copying {links[0].path.name}", links):
         with noted(host.paths, Path(target)):
-            await changing.clone(links, Path(target), _telling(progress, "copying"))
+            await changing.clone(links, Path(target), telling(progress, "copying"))
     return Path(target)
 
 
 async def resize(host: Host, ref: DiskRef, size: int, *, shrink: bool, progress: Progress = quiet) -> Path:
     """Give a disk another size in bytes; one of a running machine grows under its guest's eyes."""
     path, _ = find(host, ref)
-    done = _telling(progress, "changing its size")
+    done = telling(progress, "changing its size")
     if await diskgrow.while_running(host, path, size):
         return path
     async with opened(host, ref) as links:
@@ -124,7 +123,7 @@ async def compact(host: Host, ref: DiskRef, progress: Progress = quiet) -> Path:
         _check_kept(links)
         async with diskuse.working(host, f"Compacting {links[0].path.name}", links, writes=links[:1]):
             with noted(host.paths, links[0].real):
-                await changing.rebuild(links, done=_telling(progress, "compacting"))
+                await changing.rebuild(links, done=telling(progress, "compacting"))
         return links[0].path
 
 
@@ -142,8 +141,3 @@ def _check_kept(links: Sequence[Link]) -> None:
             "Convert it first: kiban disk convert",
             code="read-only-format",
         )
-
-
-def _telling(progress: Progress, text: str) -> Done:
-    progress(0.0, text)
-    return lambda fraction: progress(fraction, text)

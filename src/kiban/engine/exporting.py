@@ -13,7 +13,6 @@ from pathlib import Path
 
 from kiban.adapters.disk import chain, changing
 from kiban.adapters.disk.chain import Link
-from kiban.adapters.disk.copying import Done
 from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, image_format
 from kiban.adapters.files import open_regular, replace_file
 from kiban.adapters.firmware import templates
@@ -22,7 +21,7 @@ from kiban.adapters.store import exported
 from kiban.engine import diskuse, nvram, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.progress import Progress, quiet
+from kiban.engine.progress import Progress, quiet, telling
 from kiban.engine.whole import in_thread
 from kiban.errors import Conflict, Damaged
 from kiban.model import export_hyperv, export_ovf
@@ -167,12 +166,6 @@ async def _look(folder: Path, progress: Progress) -> tuple[ExportedFile, ...]:
         done = telling(progress, f"checking {path.name}", _COPYING + number * share, share)
         files.append(await exported.look(path, done))
     return tuple(files)
-
-
-def telling(progress: Progress, text: str, before: float, share: float) -> Done:
-    """Progress of a part of the work, which begins at `before` and is `share` of the whole."""
-    progress(before, text)
-    return lambda fraction: progress(before + fraction * share, text)
 
 
 def _as_it_is(source: Source, _: Path) -> tuple[dict[str, bytes], tuple[str, ...]]:

@@ -21,7 +21,7 @@ from kiban.adapters.foreign import checkpoints, finding, names, reading
 from kiban.engine import creating, diskforeign, lazily, profiles, returning
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.progress import Progress, quiet
+from kiban.engine.progress import Progress, quiet, telling
 from kiban.errors import BadInput
 from kiban.model import takeover_plan
 from kiban.model.foreign import Extent, ForeignDisk, ForeignMachine, ImageKind
@@ -157,12 +157,8 @@ class _Taker:
         total, done = sum(disk.facts.size for disk in self._plan.disks) or 1, 0
         rests: dict[str, Rest] = {}
         for disk, here in zip(self._plan.disks, machine.disks, strict=True):
-            text, before, share = f"copying {here.id}", done / total, disk.facts.size / total
-
-            def tell(part: float, text: str = text, before: float = before, share: float = share) -> None:
-                progress((before + part * share) * _COPYING, text)
-
-            tell(0.0)
+            before, share = _COPYING * done / total, _COPYING * disk.facts.size / total
+            tell = telling(progress, f"copying {here.id}", before, share)
             if disk.lazy:
                 rests[here.id] = await self._put_off(disk, staged / here.path)
             else:

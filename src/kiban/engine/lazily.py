@@ -27,7 +27,7 @@ from kiban.adapters.disk import taking
 from kiban.adapters.qemu import devices
 from kiban.adapters.qemu.process import Account
 from kiban.engine.handle import Handle
-from kiban.engine.progress import Progress
+from kiban.engine.progress import Progress, telling
 from kiban.engine.whole import in_thread, whole
 from kiban.errors import Conflict, Failed, KibanError
 from kiban.model.machine import Disk, Machine, Rest
@@ -151,13 +151,7 @@ async def copy(handle: Handle, progress: Progress) -> None:
     disks = waiting(handle.machine)
     total, done = sum(rest.size for _, rest in disks) or 1, 0
     for disk, rest in disks:
-        text, before, share = f"copying {disk.id}", done / total, rest.size / total
-
-        def tell(part: float, text: str = text, before: float = before, share: float = share) -> None:
-            progress(before + part * share, text)
-
-        tell(0.0)
-        await _stream(handle, disk, tell)
+        await _stream(handle, disk, telling(progress, f"copying {disk.id}", done / total, rest.size / total))
         done += rest.size
 
 

@@ -22,10 +22,10 @@ from kiban.adapters.firmware.descriptors import FirmwareBuild
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
 from kiban.engine import creating, nvram, ports, tpm
-from kiban.engine.exporting import SMALL, telling
+from kiban.engine.exporting import SMALL
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.progress import Progress
+from kiban.engine.progress import Progress, telling
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Damaged, HostLacks
 from kiban.model import contract

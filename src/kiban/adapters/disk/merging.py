@@ -47,9 +47,7 @@ def prepare(links: list[Link], key: bytes) -> None:
     child, parent = links[:2]
     if child.facts.record:
         words = (seal.seal(key, parent.facts.identity), seal.seal(key, seal.merging(parent.status)))
-        with Path(f"/proc/self/fd/{child.descriptor}").open("r+b", buffering=0) as file:
-            chain.write_record(file.fileno(), words)
-            os.fsync(file.fileno())
+        _write_record(child, words)
 
 
 async def conclude(links: list[Link], key: bytes, *, in_use: bool = False) -> None:
@@ -86,8 +84,12 @@ def _record(child: Link) -> tuple[str, ...]:
 def _accept_present(child: Link, parent: Link, key: bytes) -> None:
     os.fsync(parent.descriptor)
     now = read_facts(parent.descriptor, parent.path, parent.form)
+    _write_record(child, (seal.seal(key, now.identity),))
+
+
+def _write_record(child: Link, words: tuple[str, ...]) -> None:
     with Path(f"/proc/self/fd/{child.descriptor}").open("r+b", buffering=0) as file:
-        chain.write_record(file.fileno(), (seal.seal(key, now.identity),))
+        chain.write_record(file.fileno(), words)
         os.fsync(file.fileno())
 
 
