@@ -21,12 +21,12 @@ from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
 from kiban.errors import NotAllowed
 from kiban.model.outcome import Boot
-from kiban.web import access, bulk, hardware, pictures, rows, words
+from kiban.web import access, bulk, frame, hardware, pictures, rows, words
 from kiban.web.access import Access
 from kiban.web.pictures import Pictures
 
 SCREENSHOT = COMMANDS["screen.screenshot"]
-PAGES = sorted(Path(words.__file__).parent.glob("*.py"))
+PAGES = sorted(Path(bulk.__file__).parent.rglob("*.py"))
 
 
 def test_a_link_is_good_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +89,13 @@ def test_secrets_are_kept_as_hashes() -> None:
 def test_every_word_is_in_both_languages_and_used() -> None:
     assert all(english and japanese for english, japanese in words.WORDS.values())
     asked = {key for page in PAGES for key in re.findall(r'words\(\s*f?"([^"]+)"', page.read_text())}
-    asked |= set(bulk.COMMANDS)
+    asked |= {*bulk.COMMANDS, *frame.WAYS}
     patterns = [re.escape(key).replace("\\{", "{").replace("\\}", "}") for key in asked]
     patterns = [re.sub(r"{[^}]*}", ".+", pattern) for pattern in patterns]
     unused = {key for key in words.WORDS if not any(re.fullmatch(pattern, key) for pattern in patterns)}
     unknown = {key for key in asked if "{" not in key and key not in words.WORDS}
     assert (unused, unknown) == (set(), set())
+    assert sum(len(part.WORDS) for part in words.PARTS) == len(words.WORDS)
 
 
 @pytest.mark.parametrize("key", sorted(words.WORDS))

@@ -15,10 +15,17 @@ from nicegui import ui
 from kiban.api.roles import RIGHTS
 from kiban.api.session import Session
 from kiban.errors import KibanError
+from kiban.web.gate import STATIC
 from kiban.web.words import Language, Words, choose
 
 T = TypeVar("T")
+WAYS = {"machines": "/"}
+"""The pages that every page leads to: word, address."""
 THEMES: dict[str, bool] = {"dark": True, "light": False}
+LINKS = {
+    ".css": '<link rel="stylesheet" href="/{name}">',
+    ".js": '<script src="/{name}" defer></script>',
+}
 REMEMBER = "document.cookie = '{name}={value}; Path=/; SameSite=Strict; Max-Age=31536000';"
 
 
@@ -47,16 +54,27 @@ class Page:
         ui.notify(f"{error.message} {error.hint}", type="warning", multi_line=True, timeout=10000)
 
 
+def looks() -> list[str]:
+    """The style sheets and scripts of all pages, kiban.css and kiban.js first."""
+    names = [file.name for file in STATIC.iterdir() if file.name.endswith((".css", ".js")) and "login" not in file.name]
+    return sorted(names, key=lambda name: (not name.startswith("kiban."), name))
+
+
 @contextmanager
 def frame(request: Request, session: Session) -> Iterator[Page]:
     """A page; what is made inside stands in its middle."""
     words = Words(choose(request.cookies.get("kiban-language", ""), request.headers.get("accept-language", "")))
     _speak(words.language)
     dark = ui.dark_mode(THEMES.get(request.cookies.get("kiban-theme", "")))
-    ui.add_head_html('<link rel="stylesheet" href="/kiban.css"><script src="/kiban.js" defer></script>')
+    for name in looks():
+        ui.add_head_html(LINKS[name[name.rindex(".") :]].format(name=name))
     with ui.header().classes("k-head"):
         ui.link("Kiban", "/").classes("k-name")
-        ui.link(words("machines"), "/").classes("k-way")
+        with ui.element("nav").classes("k-ways"):
+            for word, address in WAYS.items():
+                way = ui.link(words(word), address).classes("k-way")
+                if request.url.path == address:
+                    way.props('aria-current="page"')
         ui.space()
         role = ui.label(str(session.role)).classes("k-role")
         role.tooltip(words(f"role {session.role}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fastapi import Request
 from nicegui import background_tasks, ui
 
 from kiban.engine.events import Event
@@ -14,9 +15,11 @@ from kiban.model.bootcheck import Report
 from kiban.model.generations import GENERATIONS
 from kiban.model.states import ALLOWED
 from kiban.web import bulk, hardware
-from kiban.web.frame import Page, sure
+from kiban.web.base import Site
+from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 from kiban.web.rows import row
+from kiban.wire.base import MachineRef
 
 ACTIONS: Mapping[str, tuple[str, str]] = {
     "life.start": ("start", "play_arrow"),
@@ -33,6 +36,18 @@ RUDE = ("life.reset", "life.turn_off")
 """What a guest loses data by, so that it is asked about."""
 EVENTS = 100
 """Lines of events that are kept on a page."""
+
+
+def add(site: Site) -> None:
+    """A page for each machine, by its id."""
+
+    @ui.page("/machine/{machine}")
+    def machine_page(request: Request, machine: MachineRef) -> None:
+        with frame(request, site.session(request)) as page:
+            if machine in site.roster.machines:
+                MachinePage(page, site.roster, machine)
+            else:
+                ui.label(page.words("gone"))
 
 
 class MachinePage:

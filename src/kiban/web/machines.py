@@ -6,10 +6,12 @@ from __future__ import annotations
 import html
 from typing import Any
 
+from fastapi import Request
 from nicegui import events, ui
 
 from kiban.web import bulk, rows
-from kiban.web.frame import Page, sure
+from kiban.web.base import Site
+from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
 COLUMNS = (("screen", False), ("name", True), ("state", True), ("generation", True), ("cpus", True), ("memory", True))
@@ -25,6 +27,15 @@ NAME = """<q-td :props="props"><a class="k-machine" :href="'/machine/' + props.r
 STATE = (
     """<q-td :props="props"><span class="k-state" :class="'k-' + props.row.state">{{ props.row.said }}</span></q-td>"""
 )
+
+
+def add(site: Site) -> None:
+    """The first page."""
+
+    @ui.page("/")
+    def machines_page(request: Request) -> None:
+        with frame(request, site.session(request)) as page:
+            MachinesPage(page, site.roster)
 
 
 class MachinesPage:

@@ -9,12 +9,31 @@ from __future__ import annotations
 import asyncio
 import time
 
+from fastapi import Request
+from starlette.responses import Response
+
+from kiban.api import problems
 from kiban.api.session import Session
+from kiban.errors import KibanError
+from kiban.web.base import Site
+from kiban.wire.base import MachineRef
 
 FRESH = 5.0
 """Seconds for which a picture is good."""
 AT_ONCE = 2
 KEPT = 100
+
+
+def add(site: Site) -> None:
+    """An address for each machine's picture."""
+    pictures = Pictures()
+
+    @site.app.get("/screen/{machine}")
+    async def screen(request: Request, machine: MachineRef) -> Response:
+        try:
+            return Response(await pictures.get(site.session(request), machine), media_type="image/png")
+        except KibanError as error:
+            return problems.response(error)
 
 
 class Pictures:

@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What every page says."""
+
+WORDS: dict[str, tuple[str, str]] = {
+    "machines": ("Machines", "仮想マシン"),
+    "not allowed": ("Your role may not do this.", "この操作を行う権限がありません。"),
+    "done": ("Done: {done}", "完了: {done} 台"),
+    "cancel": ("Cancel", "キャンセル"),
+    "life.start": ("Start", "起動"),
+    "life.shut_down": ("Shut down", "シャットダウン"),
+    "life.turn_off": ("Turn off", "電源を切る"),
+    "life.restart": ("Restart", "再起動"),
+    "life.save": ("Save", "状態を保存"),
+    "life.pause": ("Pause", "一時停止"),
+    "life.resume": ("Resume", "再開"),
+    "life.reset": ("Reset", "リセット"),
+    "none": ("none", "なし"),
+    "state off": ("Off", "オフ"),
+    "state starting": ("Starting", "起動中"),
+    "state running": ("Running", "実行中"),
+    "state paused": ("Paused", "一時停止"),
+    "state saved": ("Saved", "保存済み"),
+    "state stopping": ("Stopping", "停止中"),
+    "log out": ("Log out", "ログアウト"),
+    "theme": ("Light or dark", "明暗の切り替え"),
+    "other language": ("日本語", "English"),
+    "role viewer": ("You may look.", "閲覧のみ可能です。"),
+    "role operator": ("You may look and run machines.", "閲覧と仮想マシンの操作が可能です。"),
+    "role admin": ("You may do everything.", "すべての操作が可能です。"),
+}
