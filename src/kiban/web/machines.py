@@ -24,6 +24,8 @@ SCREEN = """<q-td :props="props"><div class="k-screen" :class="{off: !props.row.
 <img v-if="props.row.screen" alt="" :data-screen="'/screen/' + props.row.id"></div></q-td>"""
 NAME = """<q-td :props="props"><a class="k-machine" :href="'/machine/' + props.row.id">{{ props.row.name }}</a>
 <div v-if="props.row.note" class="k-note">{{ props.row.note }}</div></q-td>"""
+ROW_BOX = """<q-checkbox v-model="props.selected" :aria-label="props.row.name"></q-checkbox>"""
+HEAD_BOX = """<q-checkbox v-model="props.selected" aria-label="{}"></q-checkbox>"""
 STATE = (
     """<q-td :props="props"><span class="k-state" :class="'k-' + props.row.state">{{ props.row.said }}</span></q-td>"""
 )
@@ -71,6 +73,8 @@ class MachinesPage:
         table.props(f'no-data-label="{html.escape(self._words("none found"))}"')
         for name, slot in (("screen", SCREEN), ("name", NAME), ("state", STATE)):
             table.add_slot(f"body-cell-{name}", slot)
+        table.add_slot("body-selection", ROW_BOX)
+        table.add_slot("header-selection", HEAD_BOX.format(html.escape(self._words("choose all"))))
         table.props(remove="hide-pagination")
         table.on("request", self._turn, ["pagination"])
         return table

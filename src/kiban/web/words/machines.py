@@ -5,6 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "search": ("Search", "検索"),
     "count": ("{found} of {all}", "{all} 台中 {found} 台"),
     "chosen": ("{chosen} selected", "{chosen} 台を選択"),
+    "choose all": ("Select all on this page", "このページのすべてを選択"),
     "none found": ("No machine to show.", "表示する仮想マシンはありません。"),
     "more refused": ("And {more} more that were refused.", "ほかに {more} 台で拒否されました。"),
     "turn off?": (
