@@ -71,6 +71,13 @@ class Paths:
         return cls(state=Path(state).absolute(), runtime=Path(_runtime()).absolute())
 
 
+def standard() -> Paths:
+    """The directories of whoever runs this process where nobody says otherwise; the units use them."""
+    from pathlib import Path
+
+    return Paths(state=Path(_default_state()), runtime=Path(_default_runtime()))
+
+
 def private(path: str | os.PathLike[str], flags: int) -> int:
     """An opener (see `open`): what it creates is for its owner only.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Starts the user's own service when none runs.
+"""Starts the user's own service when none runs: through systemd where its unit is enabled.
 
 Clients that come at the same time queue at a lock; the first starts the service and waits for the byte that it writes
 once it is up, or for its end. The others then find it running.
@@ -41,6 +41,8 @@ def connect_local(*, start: bool) -> socket.socket:
 def _start(paths: Paths) -> socket.socket:
     import fcntl
 
+    from kiban.client import unit
+
     try:
         paths.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = open(paths.state / "start.lock", "w", opener=private)  # noqa: SIM115  # closed below
@@ -51,7 +53,8 @@ def _start(paths: Paths) -> socket.socket:
         try:
             return connect_unix(str(paths.socket))
         except (FileNotFoundError, ConnectionRefusedError):
-            _spawn(paths)
+            if not unit.start(paths, PATIENCE):
+                _spawn(paths)
         return _reach(paths)
 
 
