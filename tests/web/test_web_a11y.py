@@ -20,6 +20,7 @@ PAGES = {
     "running": "/machine/{m1}",
     "refusing": "/machine/{m2}",
     "gone": "/machine/nowhere",
+    "jobs": "/jobs",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 LOOKS: dict[str, dict[str, Any]] = {

@@ -81,6 +81,12 @@ class Session:
 
         return self.host.jobs.run(command, machine, work)
 
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop, which takes the permission to begin it; it has stopped once its state says so."""
+        name = self.host.jobs.get(job_id).command
+        self.allow(self.commands[name].permission if name in self.commands else "manage")
+        return self.host.jobs.cancel(job_id)
+
     async def job(
         self, command: str, machine: str, *arguments: Any, wait: float, answer: Response, **options: Any
     ) -> answers.Job:

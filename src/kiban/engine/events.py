@@ -48,6 +48,11 @@ class Bus:
             listener.set()
         return event
 
+    @property
+    def last(self) -> int:
+        """The number of the last event; 0 before the first."""
+        return self._number
+
     def id_of(self, event: Event | None = None) -> str:
         """The id of an event, or of the last one: what to give to `subscribe` to hear of all that comes after it."""
         return f"{self._run}-{self._number if event is None else event.number}"

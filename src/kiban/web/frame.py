@@ -16,10 +16,11 @@ from kiban.api.roles import RIGHTS
 from kiban.api.session import Session
 from kiban.errors import KibanError
 from kiban.web.gate import STATIC
+from kiban.web.jobwatch import Mark
 from kiban.web.words import Language, Words, choose
 
 T = TypeVar("T")
-WAYS = {"machines": "/"}
+WAYS = {"machines": "/", "jobs": "/jobs"}
 """The pages that every page leads to: word, address."""
 THEMES: dict[str, bool] = {"dark": True, "light": False}
 LINKS = {
@@ -76,6 +77,7 @@ def frame(request: Request, session: Session) -> Iterator[Page]:
                 if request.url.path == address:
                     way.props('aria-current="page"')
         ui.space()
+        Mark(session, words)
         role = ui.label(str(session.role)).classes("k-role")
         role.tooltip(words(f"role {session.role}"))
         _button("contrast", words("theme"), lambda: _switch(dark))
