@@ -217,7 +217,7 @@ def without(ground: Ground, *programs: str) -> dict[str, str]:
     folder = ground.folder / "bin"
     folder.mkdir(exist_ok=True)
     for place in os.environ["PATH"].split(os.pathsep):
-        for program in Path(place).glob("*"):
+        for program in Path(place).glob("*") if os.access(place, os.R_OK | os.X_OK) else ():
             link = folder / program.name
             if program.name not in programs and not link.is_symlink() and os.access(program, os.X_OK):
                 link.symlink_to(program)

@@ -45,7 +45,8 @@ def test_a_killed_export_leaves_no_folder_that_looks_whole(ground: Ground, disk:
         time.sleep(delay)
         ground.kill_service()
         exporting.communicate(timeout=LIMIT)
-        ground.serve()
+        if ground.service_pid() is None:  # a command that was just about to ask has started the next one itself
+            ground.serve()
         assert sorted(check(ground)) == ["web"]
         if out.exists():  # it was faster than the kill, and is whole then
             break

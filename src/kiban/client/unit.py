@@ -33,7 +33,7 @@ def start(paths: Paths, patience: float) -> bool:
             return False
         if _said(["systemctl", *whose, "start", UNIT], patience):
             return True
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # the latter when a folder of PATH is closed to this user
         return False
     except subprocess.TimeoutExpired:
         pass  # its log says more than that

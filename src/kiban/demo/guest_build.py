@@ -78,7 +78,7 @@ def run(argv: Sequence[str | Path], *, stdin: str = "", on_line: Callable[[str],
             errors="replace",
             env=env,
         )
-    except FileNotFoundError as error:
+    except (FileNotFoundError, PermissionError) as error:  # the latter when a folder of PATH is closed to this user
         package = HOST_PACKAGES.get(str(argv[0]), str(argv[0]))
         raise HostLacks(f"{argv[0]} is not installed.", f"apt install {package}") from error
     with child:
