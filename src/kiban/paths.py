@@ -49,6 +49,11 @@ class Paths:
         return self.state / "unfinished"
 
     @property
+    def media(self) -> Path:
+        """The library of ISO and floppy images."""
+        return self.state / "media"
+
+    @property
     def log(self) -> Path:
         """The service's own log."""
         return self.state / "service.log"

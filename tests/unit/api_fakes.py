@@ -18,6 +18,7 @@ from kiban.api.roles import Role
 from kiban.api.server import Listening, serve
 from kiban.api.web import Link
 from kiban.commands.registry import COMMANDS, Command
+from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.audit import Audited, Outlook
 from kiban.engine.checkup import Finding
 from kiban.engine.diskview import DiskView, LinkView, Use
@@ -25,6 +26,7 @@ from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
 from kiban.engine.keyview import Key, KeysView, Revoked
+from kiban.engine.media import MediumView
 from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
@@ -245,9 +247,29 @@ EXPORTED = Exported(
     files=(ExportedFile(name="vm.json", size=2048, sha256="ab" * 32),),
     left_out=("The ISO.",),
 )
+MEDIUM = MediumView(
+    name="a.iso", path="/m/a.iso", kind="iso", size=2**20, added="2026-01-01T00:00:00+00:00", machines=("web",)
+)
+SUGGESTION = Suggestion(
+    generation=2, ok=True, reason="", hint="", cpus=1, memory=2**30, disk=20 << 30, tpm=False, template="open-source"
+)
+ADVICE = Advice(
+    path="/a.iso",
+    label="A",
+    guest="debian12",
+    name="Debian 12",
+    others=("debian13",),
+    generation=2,
+    reason="It starts on UEFI.",
+    suggestions=(SUGGESTION,),
+)
 _RESULTS: dict[str, Callable[[], Any]] = {
     "takeover.export": lambda: EXPORTED,
     "takeover.plan": lambda: PLAN,
+    "media.list": lambda: [MEDIUM],
+    "media.upload": lambda: MEDIUM,
+    "media.remove": lambda: None,
+    "media.advise": lambda: ADVICE,
     "bootcheck.explain": lambda: REPORT,
     "bootcheck.explain_path": lambda: REPORT,
     "machines.list": lambda: [VIEW, replace(VIEW, name="db", floppy=None, secure_boot=None)],

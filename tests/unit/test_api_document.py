@@ -18,13 +18,15 @@ from pydantic import BaseModel
 import kiban
 from kiban.adapters.disk.changing import Check
 from kiban.api.openapi import document
-from kiban.client import records
+from kiban.client import records, records_media
+from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.audit import Audited
 from kiban.engine.diskview import DiskView, LinkView, Use
+from kiban.engine.media import MediumView
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
 from kiban.model.export import Exported, ExportedFile, ExportRequest
-from kiban.wire import answers, audit, bootcheck, disks, requests, takeover
+from kiban.wire import answers, audit, bootcheck, disks, media, requests, takeover
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
@@ -58,6 +60,9 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (disks.DiskLink, LinkView),
         (disks.DiskUse, Use),
         (disks.DiskCheck, Check),
+        (media.MediumFile, MediumView),
+        (media.Advice, Advice),
+        (media.Suggestion, Suggestion),
         (takeover.Export, ExportRequest),
         (takeover.ExportResult, Exported),
         (takeover.ExportFile, ExportedFile),
@@ -71,14 +76,15 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
     "kind",
     [
         k
-        for _, k in inspect.getmembers(records, inspect.isclass)
-        if k.__module__ == records.__name__ and k is not records.Record
+        for module in (records, records_media)
+        for _, k in inspect.getmembers(module, inspect.isclass)
+        if k.__module__ == module.__name__ and k is not records.Record
     ],
 )
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
     sent: type[BaseModel] = next(
         getattr(module, kind.__name__)
-        for module in (answers, bootcheck, audit, disks, takeover)
+        for module in (answers, bootcheck, audit, disks, media, takeover)
         if hasattr(module, kind.__name__)
     )
     declared = [name for base in kind.__mro__ for name in get_annotations(base)]

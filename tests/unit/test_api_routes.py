@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from api_fakes import FAKES, PNG, VIEW, Service
 
 import kiban
+from kiban.engine.media import Incoming
 from kiban.model.export import ExportRequest
 from kiban.model.machine import Forward
 from kiban.model.requests import (
@@ -70,6 +71,14 @@ FULL = MachineRequest(
 )
 CHANGES = Changes(cpus=3, memory=2**31, boot=("nic", "disk"), coms=(COM,), floppy="", notes="", autostart=False)
 
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """The bytes of an upload, which are not compared."""
+    yield b""
+
+
+UPLOAD = Incoming(name="a b.iso", size=Path(__file__).stat().st_size, chunks=_nothing())
+
 Call = Callable[[kiban.Client], Any]
 CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.machines(), ("machines.list",)),
@@ -122,6 +131,10 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.compact_disk("/a.raw"), ("disks.compact", DiskRef(path="/a.raw"))),
     (lambda c: c.check_disk("/a", format="vhd"), ("disks.check", DiskRef(path="/a", format="vhd"))),
     (lambda c: c.merge_disk("/web:disk0"), ("disks.merge", DiskRef(path="/web:disk0"))),
+    (lambda c: c.media(), ("media.list",)),
+    (lambda c: c.advise("/a.iso"), ("media.advise", "/a.iso")),
+    (lambda c: c.upload(__file__, "a b.iso"), ("media.upload", UPLOAD)),
+    (lambda c: c.remove_medium("a/ü.iso"), ("media.remove", "a/ü.iso")),
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
@@ -193,6 +206,13 @@ def test_a_disk_comes_back_with_all_its_parts(service: Service) -> None:
     for found in (client.disk("/a.qcow2"), client.merge_disk("/a.qcow2")):
         assert (found.path, found.links[0].virtual_size, found.links[0].uses[0].machine) == ("/a.qcow2", 2**30, "web")
     assert client.check_disk("/a.qcow2") == {"known": True, "errors": 1, "leaks": 2}
+
+
+def test_media_come_back_with_all_their_parts(service: Service) -> None:
+    client = kiban.connect(service.url)
+    assert [(m.name, m.kind, m.machines) for m in client.media()] == [("a.iso", "iso", ["web"])]
+    advice = client.advise("/a.iso")
+    assert (advice.guest, advice.generation, advice.suggestions[0].template) == ("debian12", 2, "open-source")
 
 
 def test_reads(service: Service) -> None:

@@ -20,6 +20,7 @@ from kiban import __version__
 from kiban.api.tokens import Tokens
 from kiban.cli import app, arguments, cards, main, reads, verbs
 from kiban.cli.disk import disk
+from kiban.cli.media import media
 from kiban.cli.secureboot import secureboot
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
@@ -61,13 +62,14 @@ def kiban(client: FakeClient, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
 
 
 def test_every_command_has_help_with_an_example(kiban: Kiban) -> None:
-    lines = [[name] for name in app.COMMANDS if name not in ("disk", "job", "secureboot", "token", "tpm")]
+    lines = [[name] for name in app.COMMANDS if name not in ("disk", "job", "media", "secureboot", "token", "tpm")]
     for line in [
         *lines,
         ["job", "show"],
         ["job", "cancel"],
         *(["secureboot", command.name or ""] for command in secureboot.registered_commands),
         *(["disk", command.name or ""] for command in disk.registered_commands),
+        *(["media", command.name or ""] for command in media.registered_commands),
         ["tpm", "show"],
         ["tpm", "log"],
         ["token", "create"],

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "key": ("screen", "key", "Inside a machine"),
     "tpm": ("tpm", "tpm", "Inside a machine"),
     "disk": ("disk", "disk", "Disks"),
+    "media": ("media", "media", "Disks"),
     "jobs": ("jobs", "jobs", "The service"),
     "job": ("jobs", "job", "The service"),
     "events": ("show", "events", "The service"),

@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import os
 
+from kiban.client.dialing import own, tls, unix
 from kiban.client.events import SILENCE, Events
+from kiban.client.paths import absolute, opened, path_of
 from kiban.client.records import (
     Audited,
     BootReport,
@@ -22,13 +24,13 @@ from kiban.client.records import (
     Version,
     WebLink,
 )
-from kiban.client.transport import ANSWER, Transport, connect_tls, connect_unix, quote
-from kiban.errors import BadInput, KibanError, NoService
+from kiban.client.records_media import Advice, MediumFile
+from kiban.client.transport import ANSWER, Transport, quote
+from kiban.errors import BadInput, KibanError
 from kiban.problem import from_problem
 
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
     from types import TracebackType
     from typing import Any
@@ -70,15 +72,15 @@ def connect(
     """
     url = url or os.environ.get("KIBAN_URL")
     if not url:
-        return Client(_own(start))
+        return Client(own(start))
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
     if parts.scheme == "unix" and parts.path and not parts.netloc:
-        return Client(Transport(lambda: _unix(parts.path), url))
+        return Client(Transport(lambda: unix(parts.path), url))
     if parts.scheme == "https" and parts.hostname and parts.path in ("", "/"):
         fingerprint = fingerprint or os.environ.get("KIBAN_FINGERPRINT") or ""
-        dial = _tls(parts.hostname, parts.port or 443, fingerprint, ca or os.environ.get("KIBAN_CA"))
+        dial = tls(parts.hostname, parts.port or 443, fingerprint, ca or os.environ.get("KIBAN_CA"))
         return Client(Transport(dial, url, token or os.environ.get("KIBAN_TOKEN")), local=False)
     raise BadInput(f"{url[:200]!r} is no address of a service.", "Say https://HOST:PORT or unix:///PATH.")
 
@@ -108,7 +110,7 @@ class Client:
 
     def machine(self, name: str) -> Machine:
         """One machine."""
-        return Machine(self._transport.call("GET", _path(name)))
+        return Machine(self._transport.call("GET", path_of(name)))
 
     def create(self, name: str, *, progress: Progress | None = None, **settings: Any) -> Machine:
         """Create a machine. `settings` are those of `kiban.model.requests.MachineRequest`; sizes in bytes."""
@@ -130,11 +132,11 @@ class Client:
     ) -> ExportResult:
         """Export a machine that is off. `settings` are those of `kiban.model.export.ExportRequest`."""
         body = self._absolute({"path": path, **settings})
-        return ExportResult(self._result(_path(name, "export"), body, progress))
+        return ExportResult(self._result(path_of(name, "export"), body, progress))
 
     def edit(self, name: str, **changes: Any) -> Machine:
         """Change settings: those of `kiban.model.requests.Changes`."""
-        return Machine(self._transport.call("PATCH", _path(name), self._absolute(changes)))
+        return Machine(self._transport.call("PATCH", path_of(name), self._absolute(changes)))
 
     def rename(self, name: str, new_name: str) -> Machine:
         """Give a machine another name; its id stays."""
@@ -142,7 +144,7 @@ class Client:
 
     def remove(self, name: str) -> None:
         """Remove a machine, with the disks that were made for it."""
-        self._transport.call("DELETE", _path(name))
+        self._transport.call("DELETE", path_of(name))
 
     def discard(self, name: str) -> Machine:
         """Give the saved memory of a machine up."""
@@ -152,19 +154,19 @@ class Client:
 
     def start(self, name: str, *, progress: Progress | None = None) -> Machine:
         """Start a machine, or restore a saved one."""
-        return self._job(_path(name, "start"), None, progress)
+        return self._job(path_of(name, "start"), None, progress)
 
     def stop(self, name: str, *, force: bool = False, timeout: float = 60, progress: Progress | None = None) -> Machine:
         """Ask the guest to shut down and wait for it, `timeout` seconds at most; or turn the machine off (`force`)."""
-        return self._job(_path(name, "stop"), {"force": force, "timeout": timeout}, progress)
+        return self._job(path_of(name, "stop"), {"force": force, "timeout": timeout}, progress)
 
     def restart(self, name: str, *, timeout: float = 60, progress: Progress | None = None) -> Machine:
         """Shut the guest down, within `timeout` seconds, and start the machine again."""
-        return self._job(_path(name, "restart"), {"timeout": timeout}, progress)
+        return self._job(path_of(name, "restart"), {"timeout": timeout}, progress)
 
     def save(self, name: str, *, progress: Progress | None = None) -> Machine:
         """Write the memory to disk and turn the machine off; `start` restores it."""
-        return self._job(_path(name, "save"), None, progress)
+        return self._job(path_of(name, "save"), None, progress)
 
     def reset(self, name: str) -> Machine:
         """Press the reset button: the guest is not asked."""
@@ -194,15 +196,17 @@ class Client:
 
     def remove_device(self, name: str, device: str) -> Machine:
         """Take a disk, DVD drive or adapter away."""
-        return Machine(self._transport.call("DELETE", _path(name, "devices", device)))
+        return Machine(self._transport.call("DELETE", path_of(name, "devices", device)))
 
     def insert(self, name: str, device: str, iso: str) -> Machine:
         """Put an ISO into a DVD drive, in place of what is in it."""
-        return Machine(self._transport.call("PUT", _path(name, "dvds", device, "medium"), self._absolute({"iso": iso})))
+        return Machine(
+            self._transport.call("PUT", path_of(name, "dvds", device, "medium"), self._absolute({"iso": iso}))
+        )
 
     def eject(self, name: str, device: str) -> Machine:
         """Take the medium out of a DVD drive."""
-        return Machine(self._transport.call("DELETE", _path(name, "dvds", device, "medium")))
+        return Machine(self._transport.call("DELETE", path_of(name, "dvds", device, "medium")))
 
     # disks as files; `disk` is a path, or MACHINE:DISK such as web:disk0
 
@@ -274,41 +278,70 @@ class Client:
     def _disk(self, verb: str, body: Any, progress: Progress | None) -> DiskInfo:
         return DiskInfo(self._result(f"/v1/disks{verb}", self._absolute(body), progress))
 
+    # the library of media
+
+    def media(self) -> list[MediumFile]:
+        """The ISO and floppy images that the service keeps; a machine is given one by its `path`."""
+        return [MediumFile(item) for item in self._transport.call("GET", "/v1/media")]
+
+    def upload(self, file: str | os.PathLike[str], name: str = "", *, progress: Progress | None = None) -> MediumFile:
+        """Send an image to the library, under its own name unless another is said. Ctrl-C leaves nothing of it there.
+
+        NotFound, NotAllowed or BadInput when the file cannot be read.
+        """
+        name = name or os.path.basename(os.fspath(file))  # noqa: PTH119  # pathlib takes 10 ms to import
+        with opened(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+
+            def sent(so_far: int) -> None:
+                if progress is not None:
+                    progress(so_far / size, "")
+
+            return MediumFile(self._transport.upload(f"/v1/media/{quote(name)}", stream, size, sent))
+
+    def remove_medium(self, name: str) -> None:
+        """Remove an image from the library."""
+        self._transport.call("DELETE", f"/v1/media/{quote(name)}")
+
+    def advise(self, iso: str | os.PathLike[str]) -> Advice:
+        """Which system an ISO on the service's host has, and what a machine for it should be."""
+        return Advice(self._transport.call("POST", "/v1/media/advise", self._absolute({"path": iso})))
+
     # their screen and keyboard
 
     def screenshot(self, name: str) -> bytes:
         """What the guest shows, as a PNG."""
-        picture = self._transport.call("GET", _path(name, "screenshot"))
+        picture = self._transport.call("GET", path_of(name, "screenshot"))
         return picture if isinstance(picture, bytes) else b""
 
     def type_text(self, name: str, text: str) -> None:
         """Type text as on a US keyboard."""
-        self._transport.call("POST", _path(name, "text"), {"text": text})
+        self._transport.call("POST", path_of(name, "text"), {"text": text})
 
     def press(self, name: str, keys: str) -> None:
         """Press keys together: `ctrl-alt-delete`."""
-        self._transport.call("POST", _path(name, "keys"), {"keys": keys})
+        self._transport.call("POST", path_of(name, "keys"), {"keys": keys})
 
     # their TPM
 
     def tpm(self, name: str) -> Tpm:
         """A machine's TPM, and whether its registers are what the event log makes."""
-        return Tpm(self._transport.call("GET", _path(name, "tpm")))
+        return Tpm(self._transport.call("GET", path_of(name, "tpm")))
 
     def tpm_log(self, name: str, *, source: str = "auto") -> MeasuredBoot:
         """What the present boot measured, in words; `source` is auto, agent (asked inside) or memory (read outside)."""
-        return MeasuredBoot(self._transport.call("GET", _path(name, "tpm", "log") + f"?source={quote(source)}"))
+        return MeasuredBoot(self._transport.call("GET", path_of(name, "tpm", "log") + f"?source={quote(source)}"))
 
     def tpm_raw_log(self, name: str, *, source: str = "auto") -> bytes:
         """The same as the TCG defines it."""
-        log = self._transport.call("GET", _path(name, "tpm", "log", "raw") + f"?source={quote(source)}")
+        log = self._transport.call("GET", path_of(name, "tpm", "log", "raw") + f"?source={quote(source)}")
         return log if isinstance(log, bytes) else b""
 
     # their Secure Boot keys
 
     def secure_boot(self, name: str) -> SecureBoot:
         """Whose loaders a machine trusts, what it refuses, and how current that is."""
-        return SecureBoot(self._transport.call("GET", _path(name, "secureboot")))
+        return SecureBoot(self._transport.call("GET", path_of(name, "secureboot")))
 
     def enroll(self, name: str, *, pk: Files = (), kek: Files = (), db: Files = (), mok: Files = ()) -> SecureBoot:
         """Trust the keys in files, by where they go; a new PK takes the place of the old one. Wants the machine off."""
@@ -331,7 +364,7 @@ class Client:
         return self._keys(name, "undo", None)
 
     def _keys(self, name: str, verb: str, body: Any) -> SecureBoot:
-        answer = self._transport.call("POST", _path(name, "secureboot", verb), self._absolute(body))
+        answer = self._transport.call("POST", path_of(name, "secureboot", verb), self._absolute(body))
         return SecureBoot(answer)
 
     # what would boot
@@ -339,7 +372,7 @@ class Client:
     def explain(self, name: str, *, template: str = "") -> BootReport:
         """What a machine would boot, and whether its firmware, or one with the keys of `template`, lets it."""
         query = f"?template={quote(template)}" if template else ""
-        return BootReport(self._transport.call("GET", _path(name, "secureboot", "explain") + query))
+        return BootReport(self._transport.call("GET", path_of(name, "secureboot", "explain") + query))
 
     def explain_path(self, path: str, *, template: str = "", format: str = "", file: str = "") -> BootReport:
         """The same of an ISO, disk image, network boot folder (`file`: its boot file) or EFI program."""
@@ -390,7 +423,7 @@ class Client:
         return WebLink(self._transport.call("POST", "/v1/web", {"port": port}))
 
     def _post(self, name: str, verb: str, body: Any = None) -> Machine:
-        return Machine(self._transport.call("POST", _path(name, verb), body))
+        return Machine(self._transport.call("POST", path_of(name, verb), body))
 
     def _result(self, path: str, body: Any, progress: Progress | None) -> Any:
         """Start a job and see it through; returns its result, or raises what it failed with."""
@@ -426,73 +459,4 @@ class Client:
 
     def _absolute(self, body: Any) -> Any:
         """`body` with its paths made absolute: they are relative to the caller's directory, not the service's."""
-        return _absolute(body) if self._local else body
-
-
-_PATHS = frozenset({"path", "iso", "floppy", "folder", "folders", "keys", "files", "pk", "kek", "db", "mok", "parents"})
-_DISKS = frozenset({"disk", "parent"})
-"""Members that are a path or MACHINE:DISK; a file that is called like that is meant with a slash: `./web:disk0`."""
-
-
-def _absolute(value: Any, *, path: bool = False) -> Any:
-    if isinstance(value, (str, os.PathLike)):
-        text = os.fspath(value)
-        return os.path.abspath(text) if path and text else text  # noqa: PTH100  # pathlib takes 10 ms to import
-    if isinstance(value, (list, tuple)):
-        return [_absolute(item, path=path) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        value = {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, dict):
-        paths = _PATHS | {"dvds"} | {name for name in _DISKS if not _is_of_machine(value.get(name))}
-        return {name: _absolute(item, path=name in paths) for name, item in value.items()}
-    return value
-
-
-def _is_of_machine(text: Any) -> bool:
-    machine, colon, disk = str(text).rpartition(":")
-    return bool(colon and machine) and "/" not in machine and disk.startswith("disk") and disk[4:].isdigit()
-
-
-def _path(name: str, *more: str) -> str:
-    if bad := [part for part in (name, *more) if part in ("", ".", "..")]:
-        raise BadInput(f"There is nothing of the name {bad[0]!r}.", "See all machines: kiban ls")
-    return "/".join(["/v1/machines", *(quote(part) for part in (name, *more))])
-
-
-def _own(start: bool) -> Transport:
-    from kiban.client.launch import connect_local
-
-    return Transport(lambda: connect_local(start=start), "the service", again=lambda: connect_local(start=False))
-
-
-def _unix(path: str) -> socket.socket:
-    try:
-        return connect_unix(path)
-    except OSError as error:
-        raise NoService(f"No service answers at {path}: {error.strerror or error}.", "Is it running there?") from error
-
-
-def _tls(host: str, port: int, fingerprint: str, ca: str | None) -> Callable[[], socket.socket]:
-    import ssl
-
-    pin = fingerprint.replace(":", "").lower().removeprefix("sha256")
-    if pin and (len(pin) != 64 or pin.strip("0123456789abcdef")):
-        raise BadInput("That is no SHA-256 fingerprint.", "It has 64 hexadecimal digits; kiban serve shows it.")
-    try:
-        context = ssl.create_default_context(cafile=ca)
-    except OSError as error:
-        raise BadInput(f"{ca} cannot be used as a certificate authority: {error}.") from error
-    if pin:  # the certificate itself is compared, before anything is sent
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-
-    def dial() -> socket.socket:
-        try:
-            return connect_tls(host, port, context, pin)
-        except ssl.SSLCertVerificationError as error:
-            hint = "Pin its fingerprint (KIBAN_FINGERPRINT) or name its authority (KIBAN_CA)."
-            raise NoService(f"{host}:{port} is not to be trusted: {error.verify_message}.", hint) from error
-        except OSError as error:
-            raise NoService(f"Cannot reach {host}:{port}: {error.strerror or error}.", "Is the service up?") from error
-
-    return dial
+        return absolute(body) if self._local else body

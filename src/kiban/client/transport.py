@@ -27,6 +27,8 @@ ANSWER = 120.0
 """Seconds to wait for an answer, beyond those that the request itself asks to wait."""
 _MAX_HEAD = 64 * 1024
 _MAX_BODY = 256 * 1024**2
+_PIECE = 256 * 1024
+_CONTINUE = 100
 
 
 class Answer:
@@ -35,6 +37,10 @@ class Answer:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self.stream: BinaryIO = connection.makefile("rb")
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read the head of an answer, also of the one that comes after `100 Continue`."""
         self.status, self.headers = _head(self.stream)
 
     def body(self) -> bytes:
@@ -103,6 +109,34 @@ class Transport:
             raise self._refusal(answer)
         return answer
 
+    def upload(self, path: str, file: BinaryIO, size: int, sent: Callable[[int], object]) -> Any:
+        """PUT a file of `size` bytes, and return the JSON value that the service answers with.
+
+        Nothing is sent before the service has said that it wants it (RFC 9110, 10.1.1). `sent` is called with how many
+        bytes have gone. It ends, and the service keeps nothing, when `sent` raises.
+        """
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
+        headers |= {"Expect": "100-continue", "Connection": "close"}
+        connection = None
+        try:
+            connection = self._connect()
+            connection.settimeout(ANSWER)
+            head = self._request("PUT", path, None, headers)
+            connection.sendall(head.replace(b" HTTP/1.0\r\n", b" HTTP/1.1\r\n", 1))
+            answer = Answer(connection)
+            if answer.status == _CONTINUE:
+                _pour(connection, file, size, sent)
+                answer.read_on()
+        except (OSError, ValueError) as error:
+            raise self._lost(error) from error
+        except BaseException:  # Ctrl-C: the service notices that nobody sends any more
+            if connection is not None:
+                connection.close()
+            raise
+        if answer.status >= 400:
+            raise self._refusal(answer)
+        return json.loads(self._read(answer))
+
     def call(
         self, method: str, path: str, body: Any = None, *, wait: float = 0, late: Callable[[Any], None] | None = None
     ) -> Any:
@@ -144,6 +178,21 @@ class Transport:
         return NoService(
             f"The connection to {self._where} broke: {error}.", "Try again; the service's log may say why."
         )
+
+
+def _pour(connection: socket.socket, file: BinaryIO, size: int, sent: Callable[[int], object]) -> None:
+    """Send `size` bytes of a file. A service that hangs up meanwhile has answered, and its answer says why."""
+    left = size
+    while left:
+        piece = file.read(min(left, _PIECE))
+        if not piece:
+            raise ValueError("the file became shorter while it was read")
+        try:
+            connection.sendall(piece)
+        except OSError:
+            return
+        left -= len(piece)
+        sent(size - left)
 
 
 def _first(connection: socket.socket, late: Callable[[Any], None] | None) -> Answer:

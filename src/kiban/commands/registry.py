@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import bootcheck, devices, disks, doctor, life, machines, screen, secureboot, takeover, tpm
+from kiban.commands import bootcheck, devices, disks, doctor, life, machines, media, screen, secureboot, takeover, tpm
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -57,6 +57,10 @@ COMMANDS: dict[str, Command] = {
         Command("disks.compact", disks.compact, "manage", True),
         Command("disks.check", disks.check, "operate", True),
         Command("disks.merge", disks.merge, "manage", True),
+        Command("media.list", media.list_all, "read", False),
+        Command("media.advise", media.advise, "operate", False),
+        Command("media.upload", media.upload, "manage", False),
+        Command("media.remove", media.remove, "manage", False),
         Command("screen.screenshot", screen.screenshot, "read", False),
         Command("screen.type_text", screen.type_text, "operate", False),
         Command("screen.press", screen.press, "operate", False),

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 
-from kiban.adapters.disk import seal
+from kiban.adapters.disk import library, seal
 from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
@@ -59,6 +59,7 @@ class Host:
         for file in (paths.autostarted, paths.disk_key):
             sweep_replaced(file)
         diskforeign.sweep(paths)
+        library.sweep(paths.media)
         if any(paths.unfinished.iterdir()):
             await unfinished.sweep(paths, host.disk_key())
         for directory in store.scan(paths.machines):
@@ -183,7 +184,7 @@ class Host:
 def _make_directories(paths: Paths) -> None:
     # under root QEMU and swtpm run as another user, who has to get through to what is theirs and sees nothing else
     mode = 0o711 if os.geteuid() == 0 else 0o700
-    for directory in (paths.state, paths.machines, paths.unfinished, paths.runtime, paths.of_machine("")):
+    for directory in (paths.state, paths.machines, paths.unfinished, paths.media, paths.runtime, paths.of_machine("")):
         try:
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(mode)
