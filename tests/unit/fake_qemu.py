@@ -39,6 +39,9 @@ class Fake:
         self.migration = "none"
         self.files: list[int] = []
         self.named: dict[str, int] = {}
+        self.sets: dict[int, int] = {}  # of files, by number
+        self.nodes: list[str] = []  # that came while it ran
+        self.plugged: list[str] = []  # likewise
         self.client = server
         self.last = ""  # why it ends
 
@@ -117,16 +120,39 @@ class Fake:
         self.last = "host-qmp-quit"
 
     def do_add_fd(self, **_: Any) -> dict[str, Any]:
-        self.named["screen"] = self.files.pop(0)
-        return {"fdset-id": 1, "fd": self.named["screen"]}
+        descriptor = self.files.pop(0)
+        self.sets[descriptor] = descriptor
+        return {"fdset-id": descriptor, "fd": descriptor}
 
     def do_screendump(self, filename: str, **_: Any) -> None:
-        del filename  # the one file set
         shown = os.environ.get("FAKE_QEMU_SCREEN")
-        os.write(self.named["screen"], Path(shown).read_bytes() if shown else BLACK)
+        os.write(self.sets[int(filename.rpartition("/")[2])], Path(shown).read_bytes() if shown else BLACK)
 
-    def do_remove_fd(self, **_: Any) -> None:
-        os.close(self.named.pop("screen"))
+    def do_remove_fd(self, **which: Any) -> None:
+        os.close(self.sets.pop(which["fdset-id"]))
+
+    def do_blockdev_add(self, **node: Any) -> None:
+        self.nodes.append(node["node-name"])
+
+    def do_blockdev_del(self, **node: Any) -> None:
+        self.nodes.remove(node["node-name"])
+
+    def do_device_add(self, **device: Any) -> None:
+        self.plugged.append(device["id"])
+
+    def do_device_del(self, **device: Any) -> None:
+        self.plugged.remove(device["id"])
+        self.event("DEVICE_DELETED", device=device["id"])
+
+    def do_qom_list(self, **_: Any) -> list[Any]:
+        return [{"name": device} for device in self.plugged]
+
+    def _nothing(self, **_: Any) -> None:
+        pass
+
+    do_netdev_add = do_netdev_del = _nothing
+    do_blockdev_open_tray = do_blockdev_close_tray = _nothing
+    do_blockdev_insert_medium = do_blockdev_remove_medium = _nothing
 
     def do_query_blockstats(self) -> list[Any]:
         return []
@@ -158,7 +184,7 @@ class Fake:
         pass
 
     def do_query_named_block_nodes(self, **_: Any) -> list[Any]:
-        return []
+        return [{"node-name": node} for node in self.nodes]
 
 
 def _whole(text: str) -> int:

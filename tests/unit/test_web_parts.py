@@ -23,6 +23,7 @@ from kiban.errors import NotAllowed
 from kiban.model.outcome import Boot
 from kiban.web import access, bulk, frame, hardware, pictures, rows, words
 from kiban.web.access import Access
+from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 
 SCREENSHOT = COMMANDS["screen.screenshot"]
@@ -213,6 +214,25 @@ def test_an_uptime_is_short(seconds: int, said: str) -> None:
     assert rows.row(replace(VIEW, started=started), words.Words("en"))["uptime"] == said
 
 
+@pytest.mark.parametrize(
+    ("wanted", "named"),
+    [
+        ("disk floppy dvd nic", "disk"),  # what was only pushed down is not asked for
+        ("floppy dvd disk nic", ""),
+        ("floppy dvd nic disk", "floppy dvd nic"),
+        ("nic dvd disk floppy", "nic dvd disk"),
+    ],
+)
+def test_a_boot_order_of_classes_names_those_that_were_moved(wanted: str, named: str) -> None:
+    first = replace(VIEW, generation=1)
+    assert order.merged(wanted.split(), wanted.split(), first) == named.split()
+
+
+def test_a_boot_order_of_devices_goes_with_what_came_and_went_meanwhile() -> None:
+    now = replace(VIEW, boot_order=("dvd0", "disk0", "nic0"))
+    assert order.merged(["disk1", "nic0", "disk0"], ["disk0", "disk1", "nic0"], now) == ["nic0", "disk0", "dvd0"]
+
+
 def test_hardware_stands_where_it_is() -> None:
     english = words.Words("en")
     first = replace(
@@ -224,6 +244,7 @@ def test_hardware_stands_where_it_is() -> None:
     )
     found = {branch.title: branch for branch in hardware.tree(first, english)}
     assert found["IDE Controller 0"].lines == ("1: dvd0, DVD drive: empty",)
+    assert found["IDE Controller 0"].devices == ("dvd0",)
     assert found["IDE Controller 1"].lines == ("0: disk0, disk0.qcow2 (qcow2)",)
     assert found["SCSI Controller 1"].lines == ("0: disk1, disk0.qcow2 (qcow2)",)
     assert found["COM 1"].lines == ("socket",)

@@ -73,7 +73,7 @@ def test_what_its_generation_lacks_is_there_with_the_reason(page: Page, name: st
         assert "empty" in branch(page, "Diskette Drive")
         return
     expect(lacks).to_have_text(["IDE Controller 0, 1", "Legacy Network Adapter", "COM 1", "COM 2", "Diskette Drive"])
-    assert "kiban set m2 --com1 socket" in branch(page, "COM 1")
+    assert "none until it is added" in branch(page, "COM 1")
     assert "on SCSI" in branch(page, "IDE Controller 0, 1")
     assert "Secure Boot on" in branch(page, "Security")
     assert "52:54:00:00:00:01" in branch(page, "Network Adapter")

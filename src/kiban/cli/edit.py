@@ -141,7 +141,9 @@ def _apply(
     """Settings first, then devices taken out, added, and media changed; the first refusal ends it."""
     view = client.machine(name)
     if coms:
-        changes = {**changes, "coms": _merged(view, coms)}
+        from kiban.model.edit import with_coms
+
+        changes = {**changes, "coms": with_coms(view.generation, view.coms, coms)}
     if changes:
         view = client.edit(name, **changes)
     for method, arguments in steps:
@@ -150,13 +152,6 @@ def _apply(
         drive, medium = _drive(view, text)
         view = client.insert(name, drive, medium) if medium else client.eject(name, drive)
     return view
-
-
-def _merged(view: Any, coms: tuple[ComRequest, ...]) -> tuple[ComRequest, ...]:
-    """All COM ports after the change: those not named stay; on generation 2 `none` takes the port away."""
-    merged = {c.number: ComRequest(number=c.number, kind=c.kind, path=c.path) for c in view.coms}
-    merged |= {c.number: c for c in coms}
-    return tuple(c for _, c in sorted(merged.items()) if view.generation == 1 or c.kind != "none")
 
 
 def _drive(view: Any, text: str) -> tuple[str, str]:

@@ -18,20 +18,16 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, diskuse, lazily, netdev, nvram, ports, profiles, strays
+from kiban.engine import creating, diskuse, hotrules, netdev, nvram, ports, profiles, strays
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.errors import Conflict, Failed, KibanError, NotFound, TimedOut
+from kiban.errors import Failed, KibanError, NotFound, TimedOut
 from kiban.model import contract
 from kiban.model.bootorder import can_boot
-from kiban.model.generations import BUS_NAMES, Bus
-from kiban.model.machine import Disk, Dvd, Machine, Nic
+from kiban.model.machine import Disk, Machine
 from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
 
 UNPLUG_SECONDS = 30.0
-HOT_BUS: Bus = "scsi"
-"""The bus that drives may be added to and removed from while the guest runs."""
-Device = Disk | Dvd | Nic
 Plug = Callable[[], Awaitable[None]]
 
 
@@ -42,10 +38,9 @@ async def add_disk(host: Host, handle: Handle, request: DiskRequest) -> None:
         await creating.check_disk(host, request)
         if request.bus is None:
             fitting = await profiles.suggested(handle.machine)
-            request = replace(request, bus=HOT_BUS if handle.alive else fitting.disk_bus if fitting else None)
-        machine = contract.add_disk(handle.machine, request)
+            request = replace(request, bus=hotrules.HOT_BUS if handle.alive else fitting.disk_bus if fitting else None)
+        machine = hotrules.with_disk(handle, request)
         disk = machine.disks[-1]
-        _check_hot(handle, machine, disk, "added")
         await creating.make_disk(host, handle.directory, machine, len(machine.disks) - 1, request)
         try:
             await _commit(handle, machine, disk.id, partial(_plug_disk, host, handle, disk))
@@ -64,9 +59,8 @@ async def add_dvd(handle: Handle, request: DvdRequest) -> None:
         if request.bus is None and not handle.alive:
             fitting = await profiles.suggested(handle.machine)
             request = replace(request, bus=fitting.dvd_bus if fitting else None)
-        machine = contract.add_dvd(handle.machine, request)
+        machine = hotrules.with_dvd(handle, request)
         dvd = machine.dvds[-1]
-        _check_hot(handle, machine, dvd, "added")
         await _commit(handle, machine, dvd.id, partial(_plug_dvd, handle, machine, dvd.id))
 
 
@@ -76,9 +70,8 @@ async def add_nic(host: Host, handle: Handle, request: NicRequest) -> None:
         handle.check("edit")
         if fitting := await profiles.suggested(handle.machine):
             request = profiles.adapter(request, fitting)
-        machine = creating.with_ports(contract.add_nic(handle.machine, request, creating.fresh()))
+        machine = creating.with_ports(hotrules.with_nic(handle, request))
         nic = machine.nics[-1]
-        _check_hot(handle, machine, nic, "added")
         if handle.alive:
             netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
@@ -90,12 +83,8 @@ async def remove_device(host: Host, handle: Handle, device_id: str) -> str:
     async with handle.lock:
         handle.check("edit")
         before = handle.machine
-        machine = contract.remove_device(before, device_id)
-        if handle.alive and device_id in [disk.id for disk, _ in lazily.waiting(before)]:
-            lazily.check_copied(handle, f"parted from its {device_id}")
+        machine = hotrules.without(handle, device_id)
         await _check_disk_goes(host, handle, device_id)
-        there: list[Device] = [*before.disks, *before.dvds, *before.nics]
-        _check_hot(handle, machine, next(d for d in there if d.id == device_id), "removed")
         if handle.alive:
             await _unplug(handle, device_id)
         handle.save(await asyncio.to_thread(nvram.follow, handle.directory, machine, alive=handle.alive))
@@ -130,38 +119,6 @@ async def _check_disk_goes(host: Host, handle: Handle, device_id: str) -> None:
     host.claims.check((), keys)
     if any(disk.owned for disk in gone):
         await diskuse.check_no_children(host, keys)
-
-
-def _check_hot(handle: Handle, after: Machine, device: Device, what: str) -> None:
-    """Conflict when a device cannot be `what` (added, removed) while the machine runs, which makes it `after`."""
-    if not handle.alive:
-        return
-    found = _adapter_stays(handle, after, device) if isinstance(device, Nic) else _drive_stays(handle, after, device)
-    if found:
-        which, why = found
-        raise Conflict(
-            f"{which} cannot be {what} while {handle.name} is {handle.state}{why}.",
-            f"Stop the machine first: kiban stop {handle.name}",
-        )
-
-
-def _adapter_stays(handle: Handle, after: Machine, nic: Nic) -> tuple[str, str] | None:
-    if nic.kind == "legacy":
-        return "A legacy adapter", ""
-    if devices.sockets(after) != devices.sockets(handle.machine):
-        return f"Adapter number {nic.slot + 1}", f": the first {devices.HOTPLUG_PORTS} can come and go"
-    return None
-
-
-def _drive_stays(handle: Handle, after: Machine, drive: Disk | Dvd) -> tuple[str, str] | None:
-    which = "A disk" if isinstance(drive, Disk) else "A DVD drive"
-    bus = BUS_NAMES[drive.bus]
-    if drive.bus != HOT_BUS:
-        return f"{which} on {bus}", f": {bus} has no hot-plug, SCSI has (bus=scsi)"
-    if devices.sockets(after) != devices.sockets(handle.machine):
-        number = drive.slot // devices.SCSI_UNITS
-        return f"The only drive of SCSI controller {number}", ": the controller comes and goes with it"
-    return None
 
 
 async def _commit(handle: Handle, machine: Machine, device_id: str, plug: Plug) -> None:

@@ -109,7 +109,7 @@ def _definition(machine: Machine) -> dict[str, Any]:
 
 def _entries(handle: Handle, machine: Machine) -> tuple[Mapping[str, Any], ...]:
     return tuple(
-        {"name": e.name, "device": e.device, "active": e.active, "description": e.description}
+        {"name": e.name, "device": e.device, "active": e.active, "description": e.description, "file": e.file}
         for e in nvram.entries(handle.directory, machine)
     )
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from kiban.errors import NotInGeneration
 from kiban.model import bootorder, contract
 from kiban.model.generations import generation
 from kiban.model.machine import Floppy, Machine
-from kiban.model.requests import Changes
+from kiban.model.requests import Changes, ComRequest
 
 OFFLINE = (
     "cpus",
@@ -83,3 +85,13 @@ def _uefi(machine: Machine, changes: Changes) -> Machine:
     settings = ("secure_boot", "template", "pause_after_boot_failure", "pxe_protocol")
     said = {name: value for name in settings if (value := getattr(changes, name)) is not None}
     return replace(machine, uefi=replace(machine.uefi, **said))
+
+
+def with_coms(generation: int, coms: Iterable[Any], wanted: Iterable[ComRequest]) -> tuple[ComRequest, ...]:
+    """All COM ports after a change: those not named stay; on generation 2 `none` takes the port away.
+
+    `coms` are those that there are, as the model has them or a client of the service.
+    """
+    merged = {com.number: ComRequest(number=com.number, kind=com.kind, path=com.path) for com in coms}
+    merged |= {com.number: com for com in wanted}
+    return tuple(com for _, com in sorted(merged.items()) if generation == 1 or com.kind != "none")

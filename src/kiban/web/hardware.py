@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kiban.engine.view import MachineView
-from kiban.model.generations import GENERATIONS, Generation
+from kiban.model.generations import BUS_NAMES, GENERATIONS, Generation
 from kiban.model.machine import Disk, Dvd, Nic
 from kiban.model.units import format_size
 from kiban.web.words import Words
@@ -20,27 +20,49 @@ IDE_DRIVES = 2
 
 @dataclass(frozen=True)
 class Branch:
-    """A part of the machine and what is in it; with a `reason` there is no such part."""
+    """A part of the machine and what is in it; with a `reason` there is no such part.
 
+    `devices` are the ids of what the lines are about, where they are about devices.
+    """
+
+    key: str
     title: str
     lines: tuple[str, ...] = ()
     reason: str = ""
+    devices: tuple[str, ...] = ()
 
 
 def tree(view: MachineView, words: Words) -> list[Branch]:
     """All branches, in Hyper-V's order."""
     gen = GENERATIONS[view.generation]
     return [
-        Branch(words(f"hardware {gen.firmware}"), _firmware(view)),
+        Branch("firmware", words(f"hardware {gen.firmware}"), _firmware(view)),
         _security(view, gen, words),
-        Branch(words("hardware memory"), (format_size(view.memory),)),
-        Branch(words("hardware processor"), (str(view.cpus),)),
+        Branch("memory", words("hardware memory"), (format_size(view.memory),)),
+        Branch("processor", words("hardware processor"), (str(view.cpus),)),
         *_ide(view, gen, words),
         *_controllers(view, gen, words),
         *_adapters(view, gen, words),
         *_coms(view, gen, words),
         _floppy(view, gen, words),
+        Branch("video", words("hardware video"), (view.video,)),
+        Branch("name", words("hardware name"), (view.name,)),
+        Branch("general", words("hardware general"), tuple(_general(view, words))),
     ]
+
+
+def described(view: MachineView, words: Words) -> dict[str, str]:
+    """What each disk, DVD drive and adapter is, by its id, in a line."""
+    drives: list[Disk | Dvd] = [*view.disks, *view.dvds]
+    on = {drive.id: f"{drive.id}, {BUS_NAMES[drive.bus]}: {_content(drive, words)}" for drive in drives}
+    return on | {nic.id: _nic(nic) for nic in view.nics}
+
+
+def _general(view: MachineView, words: Words) -> Iterator[str]:
+    yield words("guest is", guest=view.guest or words("not said"))
+    yield words("starts with host") if view.autostart else words("does not start")
+    if view.notes:
+        yield view.notes
 
 
 def _firmware(view: MachineView) -> tuple[str, ...]:
@@ -48,29 +70,29 @@ def _firmware(view: MachineView) -> tuple[str, ...]:
 
 
 def _security(view: MachineView, gen: Generation, words: Words) -> Branch:
-    title = words("hardware security")
+    key, title = "security", words("hardware security")
     if not gen.secure_boot:
-        return Branch(title, reason=words("why no secure boot"))
+        return Branch(key, title, reason=words("why no secure boot"))
     secure = words("secure boot on", template=view.template) if view.secure_boot else words("secure boot off")
-    return Branch(title, (secure, words("tpm on") if view.tpm else words("tpm off")))
+    return Branch(key, title, (secure, words("tpm on") if view.tpm else words("tpm off")))
 
 
 def _ide(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     if not gen.ide_slots:
-        yield Branch(words("hardware ide", number="0, 1"), reason=words("why no ide"))
+        yield Branch("ide", words("hardware ide", number="0, 1"), reason=words("why no ide"))
     for number in range(gen.ide_slots // IDE_DRIVES):
         drives = [drive for drive in _on(view, "ide") if drive.slot // IDE_DRIVES == number]
-        yield Branch(words("hardware ide", number=number), _drives(drives, IDE_DRIVES, words))
+        yield _drives(f"ide{number}", words("hardware ide", number=number), drives, IDE_DRIVES, words)
 
 
 def _controllers(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     numbers = sorted({drive.slot // gen.scsi_units for drive in _on(view, "scsi")}) or [0]
     for number in numbers:
         drives = [drive for drive in _on(view, "scsi") if drive.slot // gen.scsi_units == number]
-        yield Branch(words("hardware scsi", number=number), _drives(drives, gen.scsi_units, words))
+        yield _drives(f"scsi{number}", words("hardware scsi", number=number), drives, gen.scsi_units, words)
     for bus, title in (("nvme", "NVMe"), ("usb", "USB")):
         if drives := _on(view, bus):
-            yield Branch(title, _drives(drives, gen.scsi_units, words))
+            yield _drives(bus, title, drives, gen.scsi_units, words)
 
 
 def _on(view: MachineView, bus: str) -> list[Disk | Dvd]:
@@ -78,8 +100,9 @@ def _on(view: MachineView, bus: str) -> list[Disk | Dvd]:
     return sorted((drive for drive in drives if drive.bus == bus), key=lambda drive: drive.slot)
 
 
-def _drives(drives: Sequence[Disk | Dvd], units: int, words: Words) -> tuple[str, ...]:
-    return tuple(f"{drive.slot % units}: {drive.id}, {_content(drive, words)}" for drive in drives)
+def _drives(key: str, title: str, drives: Sequence[Disk | Dvd], units: int, words: Words) -> Branch:
+    lines = tuple(f"{drive.slot % units}: {drive.id}, {_content(drive, words)}" for drive in drives)
+    return Branch(key, title, lines, devices=tuple(drive.id for drive in drives))
 
 
 def _content(drive: Disk | Dvd, words: Words) -> str:
@@ -91,11 +114,15 @@ def _content(drive: Disk | Dvd, words: Words) -> str:
 def _adapters(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     synthetic = [nic for nic in view.nics if nic.kind == "synthetic"]
     legacy = [nic for nic in view.nics if nic.kind == "legacy"]
-    yield Branch(words("hardware nic"), tuple(_nic(nic) for nic in synthetic))
+    yield _nics("nic", words("hardware nic"), synthetic)
     if gen.legacy_adapters:
-        yield Branch(words("hardware legacy nic"), tuple(_nic(nic) for nic in legacy))
+        yield _nics("legacy", words("hardware legacy nic"), legacy)
     else:
-        yield Branch(words("hardware legacy nic"), reason=words("why no legacy nic"))
+        yield Branch("legacy", words("hardware legacy nic"), reason=words("why no legacy nic"))
+
+
+def _nics(key: str, title: str, nics: Sequence[Nic]) -> Branch:
+    return Branch(key, title, tuple(_nic(nic) for nic in nics), devices=tuple(nic.id for nic in nics))
 
 
 def _nic(nic: Nic) -> str:
@@ -106,17 +133,17 @@ def _nic(nic: Nic) -> str:
 def _coms(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     known = {com.number: com for com in view.coms}
     for number in (1, 2):
-        title = f"COM {number}"
+        key, title = f"com{number}", f"COM {number}"
         if (com := known.get(number)) is not None and com.kind != "none":
-            yield Branch(title, (f"{com.kind} {com.path}".rstrip(),))
+            yield Branch(key, title, (f"{com.kind} {com.path}".rstrip(),))
         elif gen.com_ports_built_in:
-            yield Branch(title, (words("none"),))
+            yield Branch(key, title, (words("none"),))
         else:
-            yield Branch(title, reason=words("why no com", name=view.name, number=number))
+            yield Branch(key, title, reason=words("why no com"))
 
 
 def _floppy(view: MachineView, gen: Generation, words: Words) -> Branch:
-    title = words("hardware floppy")
+    key, title = "floppy", words("hardware floppy")
     if not gen.floppy_drives:
-        return Branch(title, reason=words("why no floppy"))
-    return Branch(title, ((view.floppy.medium if view.floppy else "") or words("empty"),))
+        return Branch(key, title, reason=words("why no floppy"))
+    return Branch(key, title, ((view.floppy.medium if view.floppy else "") or words("empty"),))

@@ -14,8 +14,9 @@ from kiban.errors import KibanError
 from kiban.model.bootcheck import Report
 from kiban.model.generations import GENERATIONS
 from kiban.model.states import ALLOWED
-from kiban.web import bulk, hardware
+from kiban.web import bulk
 from kiban.web.base import Site
+from kiban.web.edits.branches import Tree
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 from kiban.web.rows import row
@@ -71,7 +72,7 @@ class MachinePage:
                 with ui.column().classes("k-card"):
                     ui.label(self._words("events")).classes("k-part")
                     self._events = ui.log(max_lines=EVENTS).classes("k-events")
-            self._tree = ui.column().classes("k-card k-half")
+            self._tree = Tree(page, roster, machine_id)
         self._show()
         client = ui.context.client
         client.on_delete(roster.watch(self._show))
@@ -97,8 +98,8 @@ class MachinePage:
         for command, (operation, _) in ACTIONS.items():
             self._buttons[command].set_enabled(view.state in ALLOWED[operation] and self._page.may(command))
         self._screen.set_visibility(shown["screen"])
+        self._tree.show(view)
         if self._seen is None or _settings(self._seen) != _settings(view):
-            self._show_tree(view)
             background_tasks.create(self._explain(view))
         self._seen = view
 
@@ -108,18 +109,6 @@ class MachinePage:
         self._screen.set_visibility(False)
         for button in self._buttons.values():
             button.set_enabled(False)
-
-    def _show_tree(self, view: MachineView) -> None:
-        self._tree.clear()
-        if view.problem:
-            return
-        with self._tree:
-            ui.label(GENERATIONS[view.generation].title).classes("k-part")
-            for branch in hardware.tree(view, self._words):
-                with ui.element("section").classes("k-branch k-lacks" if branch.reason else "k-branch"):
-                    ui.label(branch.title).classes("k-part")
-                    for line in branch.lines or (branch.reason or self._words("none"),):
-                        ui.label(line)
 
     async def _explain(self, view: MachineView) -> None:
         """What the firmware would load; generation 1 checks nothing, so there is nothing to say."""

@@ -44,8 +44,8 @@ WORDS: dict[str, tuple[str, str]] = {
         "第 2 世代にはありません。通常のネットワーク アダプターでネットワーク起動できます。",
     ),
     "why no com": (
-        "A generation 2 machine has none until asked for: kiban set {name} --com{number} socket",
-        "第 2 世代では追加するまでありません: kiban set {name} --com{number} socket",
+        "A generation 2 machine has none until it is added, for debugging.",
+        "第 2 世代では追加するまでありません (デバッグ用)。",
     ),
     "why no floppy": (
         "A generation 2 machine has no floppy drive: give files on an ISO.",

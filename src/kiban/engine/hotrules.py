@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What may be added to a machine and removed from it now: its generation's contract and, while it runs, hot-plug.
+
+Nothing is changed here. `kiban.engine.hotplug` asks before it does anything, and so does who offers it to a person.
+"""
+
+from __future__ import annotations
+
+from kiban.adapters.qemu.devices import HOTPLUG_PORTS, SCSI_UNITS, sockets
+from kiban.engine import creating, lazily
+from kiban.engine.handle import Handle
+from kiban.errors import Conflict
+from kiban.model import contract
+from kiban.model.generations import BUS_NAMES, Bus
+from kiban.model.machine import Disk, Dvd, Machine, Nic
+from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
+
+HOT_BUS: Bus = "scsi"
+"""The bus that drives may be added to and removed from while the guest runs."""
+Device = Disk | Dvd | Nic
+
+
+def with_disk(handle: Handle, request: DiskRequest) -> Machine:
+    """The machine with one more disk, its last; or the refusal."""
+    machine = contract.add_disk(handle.machine, request)
+    _check_hot(handle, machine, machine.disks[-1], "added")
+    return machine
+
+
+def with_dvd(handle: Handle, request: DvdRequest) -> Machine:
+    """The machine with one more DVD drive, its last; or the refusal."""
+    machine = contract.add_dvd(handle.machine, request)
+    _check_hot(handle, machine, machine.dvds[-1], "added")
+    return machine
+
+
+def with_nic(handle: Handle, request: NicRequest) -> Machine:
+    """The machine with one more adapter, its last; or the refusal."""
+    machine = contract.add_nic(handle.machine, request, creating.fresh())
+    _check_hot(handle, machine, machine.nics[-1], "added")
+    return machine
+
+
+def without(handle: Handle, device_id: str) -> Machine:
+    """The machine without a device; or the refusal."""
+    before = handle.machine
+    machine = contract.remove_device(before, device_id)
+    if handle.alive and device_id in [disk.id for disk, _ in lazily.waiting(before)]:
+        lazily.check_copied(handle, f"parted from its {device_id}")
+    there: list[Device] = [*before.disks, *before.dvds, *before.nics]
+    _check_hot(handle, machine, next(d for d in there if d.id == device_id), "removed")
+    return machine
+
+
+def _check_hot(handle: Handle, after: Machine, device: Device, what: str) -> None:
+    """Conflict when a device cannot be `what` (added, removed) while the machine runs, which makes it `after`."""
+    if not handle.alive:
+        return
+    found = _adapter_stays(handle, after, device) if isinstance(device, Nic) else _drive_stays(handle, after, device)
+    if found:
+        which, why = found
+        raise Conflict(
+            f"{which} cannot be {what} while {handle.name} is {handle.state}{why}.",
+            f"Stop the machine first: kiban stop {handle.name}",
+        )
+
+
+def _adapter_stays(handle: Handle, after: Machine, nic: Nic) -> tuple[str, str] | None:
+    if nic.kind == "legacy":
+        return "A legacy adapter", ""
+    if sockets(after) != sockets(handle.machine):
+        return f"Adapter number {nic.slot + 1}", f": the first {HOTPLUG_PORTS} can come and go"
+    return None
+
+
+def _drive_stays(handle: Handle, after: Machine, drive: Disk | Dvd) -> tuple[str, str] | None:
+    which = "A disk" if isinstance(drive, Disk) else "A DVD drive"
+    bus = BUS_NAMES[drive.bus]
+    if drive.bus != HOT_BUS:
+        return f"{which} on {bus}", f": {bus} has no hot-plug, SCSI has (bus=scsi)"
+    if sockets(after) != sockets(handle.machine):
+        number = drive.slot // SCSI_UNITS
+        return f"The only drive of SCSI controller {number}", ": the controller comes and goes with it"
+    return None
