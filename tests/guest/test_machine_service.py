@@ -9,10 +9,15 @@ import socket
 from pathlib import Path
 
 import pytest
-from rig import WAIT, Guest, MakeGuest, Service, qemus, until
+from rig import MIB, WAIT, Guest, MakeGuest, Service, qemus, until
 
+from kiban.client.records_usage import Sample
 from kiban.errors import TimedOut
 
+READER = """rm -f /run/enough
+(until [ -e /run/enough ]; do
+  for disk in /sys/block/sd*; do cat /dev/${disk##*/}; done; echo 3 >/proc/sys/vm/drop_caches
+done) >/dev/null 2>&1 &"""
 LISTEN = "0A"  # a socket's state in /proc/net/tcp
 
 
@@ -35,6 +40,26 @@ def test_the_console_leads_to_the_com_port(guest: Guest, service: Service) -> No
         said = b""
         while b"answer-is-42" not in said:
             said += line.recv(4096)
+
+
+def test_what_it_uses_and_how_its_guest_is(guest: Guest) -> None:
+    client = guest.client
+    until(lambda: client.guest(guest.name).addresses, "the guest's address")
+    told = client.guest(guest.name)
+    assert told.heartbeat == "ok"
+    assert "10.0.2.15" in told.addresses
+    guest.sh(READER)
+    busy = until(lambda: [s for s in client.usage(guest.name).samples if _busy(s)], "load, and a count of its network")
+    guest.sh("touch /run/enough")
+    assert busy[0].cpu > 0
+    assert busy[0].memory > 16 * MIB
+    client.pause(guest.name)
+    assert client.guest(guest.name) == {"heartbeat": "paused", "addresses": told.addresses}
+    client.resume(guest.name)
+
+
+def _busy(sample: Sample) -> bool:
+    return (sample.disk_read or 0) > MIB and sample.net_received is not None
 
 
 def test_qemu_is_locked_in(guest: Guest) -> None:

@@ -36,6 +36,7 @@ from kiban.model.foreign import ForeignDisk, Place
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 from kiban.model.outcome import Boot
 from kiban.model.takeover import CheckpointRow, DiskFacts, Plan, PlannedDisk, Row
+from kiban.model.usage import GuestState, Sample, Usage
 from kiban.paths import Paths
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
@@ -181,6 +182,19 @@ TPM = TpmView(
     pcrs=(PCR,),
     problem="",
 )
+GUEST = GuestState(heartbeat="ok", addresses=("10.0.2.15",))
+SAMPLE = Sample(
+    time="2026-01-01T00:00:00.000+00:00",
+    cpu=12.5,
+    memory=2**28,
+    disk_read=4096.0,
+    disk_written=0.0,
+    disk_reads=1.0,
+    disk_writes=0.0,
+    net_received=None,
+    net_sent=None,
+)
+USAGE = Usage(machine="web", id=VIEW.id, state="running", cpus=2, memory=2**31, guest=GUEST, samples=(SAMPLE, SAMPLE))
 SIGNER = Signer(subject="A", issuer="B", sha256="ab" * 32, not_after="2030-01-01T00:00:00+00:00", chain=("A", "B"))
 STAGE = Stage(
     device="dvd0",
@@ -279,6 +293,9 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "screen.press": lambda: None,
     **{f"secureboot.{verb}": lambda: KEYS for verb in ("show", "enroll", "revoke", "reset", "update", "undo")},
     "secureboot.audit": lambda: [AUDITED, Audited(machine="db", generation=1, state="running")],
+    "usage.show": lambda: USAGE,
+    "usage.running": lambda: [USAGE],
+    "usage.guest": lambda: GUEST,
     "tpm.show": lambda: TPM,
     "tpm.log": lambda: BOOT,
     "tpm.raw_log": lambda: PNG,

@@ -154,6 +154,24 @@ class FakeClient:
         self.machine(name)
         return b"\x89PNG picture"
 
+    def guest(self, name: str) -> SimpleNamespace:
+        self.machine(name)
+        return SimpleNamespace(heartbeat="ok", addresses=["10.0.2.15"])
+
+    def usage(self, name: str) -> SimpleNamespace:
+        found = self.machine(name)
+        runs = found.state == "running"
+        sample = SimpleNamespace(
+            cpu=12.4, memory=1 << 28, disk_read=4096.4, disk_written=0.0, net_received=None, net_sent=None
+        )
+        guest = self.guest(name) if runs else SimpleNamespace(heartbeat="", addresses=[])
+        return SimpleNamespace(
+            machine=name, state=found.state, memory=found.memory, guest=guest, samples=[sample] if runs else []
+        )
+
+    def usages(self) -> list[SimpleNamespace]:
+        return [self.usage(v.name) for v in self.views.values() if v.state == "running"]
+
     def events(self, machine: str | None = None, *, patience: float = 0) -> Iterator[SimpleNamespace]:
         yield from (event for event in self.happenings if machine in (None, event.machine, event.machine_id))
 

@@ -3,17 +3,21 @@
 
 Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `slow` (never answers), `deaf` (ignores the
 power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory). It writes its arguments to
-FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN.
+FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN. FAKE_QEMU_STATS is a file of what its drives
+count. As long as there is the file FAKE_QEMU_AGENT, a guest agent listens: in it are its answers by command, and what
+else it says before each (`noise`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import socket
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -30,11 +34,46 @@ MACHINES = [
 GREETING = {"QMP": {"version": {"qemu": {"major": 7, "minor": 2, "micro": 9}, "package": ""}, "capabilities": []}}
 
 
+class Agent(threading.Thread):
+    """A guest agent, and the channel to it: one client at a time."""
+
+    def __init__(self, server: socket.socket) -> None:
+        super().__init__(daemon=True)
+        self.server = server
+        self.taken = False
+        self.file = Path(os.environ.get("FAKE_QEMU_AGENT", "/nowhere"))
+
+    @property
+    def listens(self) -> bool:
+        return self.file.exists()
+
+    def run(self) -> None:
+        while True:
+            client, _ = self.server.accept()
+            self.taken = True
+            with client, contextlib.suppress(OSError):  # who asked has heard enough
+                for asked in client.makefile("rb"):
+                    client.sendall(self.answer(json.loads(asked.lstrip(b"\xff"))))
+            self.taken = False
+
+    def answer(self, asked: dict[str, Any]) -> bytes:
+        if not self.listens:
+            return b""
+        answers = json.loads(self.file.read_text())
+        reply, mark = {"error": {"desc": "not allowed"}, "id": asked.get("id")}, b""
+        if asked["execute"] == "guest-sync-delimited":
+            reply, mark = {"return": asked["arguments"]["id"]}, b"\xff"
+        elif asked["execute"] in answers:
+            reply = {"return": answers[asked["execute"]], "id": asked["id"]}
+        return str(answers.get("noise", "")).encode() + mark + json.dumps(reply).encode() + b"\n"
+
+
 class Fake:
     """One client at a time, as QEMU's monitor has it."""
 
-    def __init__(self, server: socket.socket, *, incoming: bool) -> None:
+    def __init__(self, server: socket.socket, agent: Agent, *, incoming: bool) -> None:
         self.server = server
+        self.agent = agent
         self.status = "inmigrate" if incoming else "running"
         self.migration = "none"
         self.files: list[int] = []
@@ -155,7 +194,14 @@ class Fake:
     do_blockdev_insert_medium = do_blockdev_remove_medium = _nothing
 
     def do_query_blockstats(self) -> list[Any]:
-        return []
+        file = os.environ.get("FAKE_QEMU_STATS")
+        counted = json.loads(Path(file).read_text()) if file else {}
+        names = ("rd_bytes", "wr_bytes", "rd_operations", "wr_operations")
+        return [{"qdev": qdev, "stats": dict(zip(names, each, strict=True))} for qdev, each in counted.items()]
+
+    def do_query_chardev(self) -> list[Any]:
+        place = "unix:agent.sock,server=on" if self.agent.taken else "disconnected:unix:agent.sock,server=on"
+        return [{"label": "agent", "frontend-open": self.agent.listens, "filename": place}]
 
     def do_getfd(self, fdname: str) -> None:
         self.named[fdname] = self.files.pop(0)
@@ -213,8 +259,14 @@ def main() -> None:
         sys.exit("2026-01-01T00:00:00.000000Z qemu-system-x86_64: -m: cannot allocate\x1b[2J memory")
     if MODE == "slow":
         time.sleep(600)
-    descriptor = next(int(m[1]) for a in sys.argv if (m := re.fullmatch(r"socket,id=qmp,fd=(\d+),.*", a)))
-    Fake(socket.socket(fileno=descriptor), incoming="-incoming" in sys.argv).serve()
+    agent = Agent(_socket("agent"))
+    agent.start()
+    Fake(_socket("qmp"), agent, incoming="-incoming" in sys.argv).serve()
+
+
+def _socket(name: str) -> socket.socket:
+    pattern = rf"socket,id={name},fd=(\d+),.*"
+    return socket.socket(fileno=next(int(m[1]) for a in sys.argv if (m := re.fullmatch(pattern, a))))
 
 
 if __name__ == "__main__":

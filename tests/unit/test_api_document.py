@@ -18,7 +18,7 @@ from pydantic import BaseModel
 import kiban
 from kiban.adapters.disk.changing import Check
 from kiban.api.openapi import document
-from kiban.client import records, records_media
+from kiban.client import records, records_media, records_usage
 from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.audit import Audited
 from kiban.engine.diskview import DiskView, LinkView, Use
@@ -26,7 +26,8 @@ from kiban.engine.media import MediumView
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
 from kiban.model.export import Exported, ExportedFile, ExportRequest
-from kiban.wire import answers, audit, bootcheck, disks, media, requests, takeover
+from kiban.model.usage import GuestState, Sample, Usage
+from kiban.wire import answers, audit, bootcheck, disks, media, requests, takeover, usage
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "docs" / "reference" / "openapi.json"
@@ -66,6 +67,9 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (takeover.Export, ExportRequest),
         (takeover.ExportResult, Exported),
         (takeover.ExportFile, ExportedFile),
+        (usage.Usage, Usage),
+        (usage.Sample, Sample),
+        (usage.GuestState, GuestState),
     ],
 )
 def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside: type) -> None:
@@ -76,7 +80,7 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
     "kind",
     [
         k
-        for module in (records, records_media)
+        for module in (records, records_media, records_usage)
         for _, k in inspect.getmembers(module, inspect.isclass)
         if k.__module__ == module.__name__ and k is not records.Record
     ],
@@ -84,7 +88,7 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
 def test_a_record_has_the_members_that_are_sent(kind: type[records.Record]) -> None:
     sent: type[BaseModel] = next(
         getattr(module, kind.__name__)
-        for module in (answers, bootcheck, audit, disks, media, takeover)
+        for module in (answers, bootcheck, audit, disks, media, takeover, usage)
         if hasattr(module, kind.__name__)
     )
     declared = [name for base in kind.__mro__ for name in get_annotations(base)]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -353,6 +354,25 @@ def test_info_shows_the_hardware_and_what_is_missing(kiban: Kiban) -> None:
     assert "does not have" in text
     assert "\x1b" not in text
     assert json.loads(kiban("info", "web", "-o", "json").out)["disks"][0]["id"] == "disk0"
+
+
+def test_info_of_one_that_runs_tells_how_its_guest_is(kiban: Kiban) -> None:
+    text = kiban("info", "db").out
+    assert re.search("heartbeat +OK", text)
+    assert "10.0.2.15" in text
+    assert "heartbeat" not in kiban("info", "web").out
+
+
+def test_top_tells_once_where_nobody_watches(kiban: Kiban, client: FakeClient) -> None:
+    heading, db = kiban("top").out.splitlines()
+    assert heading.split()[:4] == ["NAME", "CPU", "MEMORY", "OF"]
+    assert " ".join(db.split()) == "db 12 % 256 MiB 2 GiB 4 KiB 0 B ok 10.0.2.15"
+    assert kiban("top", "web").out.splitlines()[1].split() == ["web", "2", "GiB", "off"]
+    (told,) = json.loads(kiban("top", "-o", "json").out)
+    assert told["samples"][0]["cpu"] == 12.4
+    assert kiban("top", "nobody").code == 3
+    client.views.clear()
+    assert "No machine runs." in kiban("top").out
 
 
 def test_what_a_generation_lacks_comes_from_its_literal() -> None:

@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 import kiban
-from kiban.api import bootcheck, devices, disks, machines, media, problems, secureboot, service, takeover, tpm, web
+from kiban.api import (
+    bootcheck,
+    devices,
+    disks,
+    machines,
+    media,
+    problems,
+    secureboot,
+    service,
+    takeover,
+    tpm,
+    usage,
+    web,
+)
 from kiban.api.limit import BodyLimit
 from kiban.wire import answers
 
@@ -51,7 +64,7 @@ def create_app(host: Host | None, commands: Mapping[str, Command] | None = None)
     )
     app.state.host, app.state.commands, app.state.stopping = host, commands, asyncio.Event()
     app.state.web = None
-    parts = (machines, takeover, devices, disks, media, secureboot, bootcheck, tpm, service, web)
+    parts = (machines, takeover, devices, disks, media, secureboot, bootcheck, tpm, usage, service, web)
     for part in parts:
         app.include_router(part.router)
     app.state.routes = [route for part in parts for route in part.router.routes]

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("takeover", "export", "Machines"),
     "ls": ("show", "ls", "Machines"),
     "info": ("show", "info", "Machines"),
+    "top": ("top", "top", "Machines"),
     "set": ("edit", "set_", "Machines"),
     "rename": ("edit", "rename", "Machines"),
     "remove": ("edit", "remove", "Machines"),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kiban.model.generations import BUS_NAMES, GENERATIONS, Generation
@@ -12,7 +13,21 @@ SCSI_UNITS = 64
 """Units on a SCSI controller, by which a slot is divided (see kiban.model.machine)."""
 
 
-def machine_card(machine: Any) -> dict[str, list[str]]:
+HEARTBEATS = {
+    "ok": "OK",
+    "no-contact": "no contact: no guest agent has answered since the start",
+    "lost": "lost: the guest agent does not answer any more",
+    "paused": "paused",
+    "unknown": "unknown",
+}
+
+
+def guest_rows(guest: Any) -> dict[str, list[str]]:
+    """What the guest says of itself, as rows of the card."""
+    return {"heartbeat": _some(HEARTBEATS.get(guest.heartbeat, guest.heartbeat)), "addresses": list(guest.addresses)}
+
+
+def machine_card(machine: Any, guest: Mapping[str, list[str]]) -> dict[str, list[str]]:
     """The rows of the card: each label with its lines. A damaged machine has little to show."""
     if machine.problem:
         return {"id": [machine.id], "problem": [machine.problem]}
@@ -21,6 +36,7 @@ def machine_card(machine: Any) -> dict[str, list[str]]:
         "generation": [gen.title.removeprefix("generation ")],
         "state": [_state(machine)],
         "boot": _boot(machine.boot),
+        **guest,
         "processors": [str(machine.cpus)],
         "memory": [format_size(machine.memory)],
         "guest": _some(machine.guest),

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
+    from rich.table import Table
+
     from kiban.errors import KibanError
 
 
@@ -83,20 +85,25 @@ def clean(text: str) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table with a heading."""
-    cells = [[clean(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
-        _aligned([[c.upper() for c in columns], *cells])
+        _aligned([[c.upper() for c in columns], *([clean(cell) for cell in row] for row in rows)])
         return
     from rich.console import Console
+
+    Console().print(table_of(columns, rows))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table with a heading, for a terminal."""
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column)
-    for row in cells:
-        shown.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
-    Console().print(shown)
+    for row in rows:
+        shown.add_row(*(Text(clean(cell), style=STYLES.get(cell, "")) for cell in row))
+    return shown
 
 
 def card(title: str, rows: Mapping[str, Sequence[str]]) -> None:

@@ -32,13 +32,15 @@ def ls(output: str) -> None:
 
 def info(name: str, output: str) -> None:
     """Show one machine as a card (`table`) or `json`."""
-    machine = connect().machine(name)
+    client = connect()
+    machine = client.machine(name)
     if output == "json":
         print_json(machine)
         return
-    from kiban.cli.cards import machine_card
+    from kiban.cli.cards import guest_rows, machine_card
 
-    card(machine.name, machine_card(machine))
+    guest = guest_rows(client.guest(name)) if machine.pid else {}
+    card(machine.name, machine_card(machine, guest))
 
 
 def events(name: str | None, output: str) -> None:

@@ -25,6 +25,7 @@ from kiban.client.records import (
     WebLink,
 )
 from kiban.client.records_media import Advice, MediumFile
+from kiban.client.records_usage import GuestState, Usage
 from kiban.client.transport import ANSWER, Transport, quote
 from kiban.errors import BadInput, KibanError
 from kiban.problem import from_problem
@@ -179,6 +180,20 @@ class Client:
     def resume(self, name: str) -> Machine:
         """Let a paused machine go on."""
         return self._post(name, "resume")
+
+    # what they use
+
+    def usages(self) -> list[Usage]:
+        """What every machine that runs uses now: the newest sample of each."""
+        return [Usage(item) for item in self._transport.call("GET", "/v1/usage")]
+
+    def usage(self, name: str) -> Usage:
+        """What a machine uses, with samples of the last five minutes, as far as somebody has asked in that time."""
+        return Usage(self._transport.call("GET", path_of(name, "usage")))
+
+    def guest(self, name: str) -> GuestState:
+        """The heartbeat and the addresses of a machine's guest."""
+        return GuestState(self._transport.call("GET", path_of(name, "guest")))
 
     # their devices
 

@@ -7,7 +7,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from kiban.commands import bootcheck, devices, disks, doctor, life, machines, media, screen, secureboot, takeover, tpm
+from kiban.commands import (
+    bootcheck,
+    devices,
+    disks,
+    doctor,
+    life,
+    machines,
+    media,
+    screen,
+    secureboot,
+    takeover,
+    tpm,
+    usage,
+)
 
 Permission = Literal["read", "operate", "manage"]
 
@@ -64,6 +77,9 @@ COMMANDS: dict[str, Command] = {
         Command("screen.screenshot", screen.screenshot, "read", False),
         Command("screen.type_text", screen.type_text, "operate", False),
         Command("screen.press", screen.press, "operate", False),
+        Command("usage.show", usage.show, "read", False),
+        Command("usage.running", usage.running, "read", False),
+        Command("usage.guest", usage.guest, "read", False),
         Command("tpm.show", tpm.show, "read", False),
         Command("tpm.log", tpm.log, "read", False),
         Command("tpm.raw_log", tpm.raw_log, "read", False),

@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 
 from kiban.adapters.screen import text
 from kiban.adapters.screen.words import Words, understand
-from kiban.engine import bootcheck, nvram, screen
+from kiban.engine import bootcheck, drives, nvram, screen
 from kiban.engine.bootrule import Rule
 from kiban.engine.handle import Handle
 from kiban.errors import KibanError
@@ -153,9 +153,7 @@ async def _words(handle: Handle) -> Words:
 
 async def _bytes_read(handle: Handle) -> int:
     """Bytes that the guest has read of its disks and DVDs since QEMU started."""
-    drives = {disk.id for disk in handle.machine.disks} | {dvd.id for dvd in handle.machine.dvds}
-    blocks = await handle.live.run("query-blockstats")
-    return sum(int(b["stats"]["rd_bytes"]) for b in blocks if str(b.get("qdev", "")).rpartition("/")[2] in drives)
+    return sum(read for read, *_ in (await drives.counters(handle)).values())
 
 
 async def _explained(handle: Handle, rule: Rule) -> Boot:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 
 from kiban.adapters.firmware.eventlog import MAX_LOG, PCRS
 from kiban.adapters.guest.agent import Agent
+from kiban.engine import guestchannel
 from kiban.engine.handle import Handle
 from kiban.errors import Damaged, Failed, NotFound, TimedOut
 
@@ -56,8 +57,7 @@ def _hex(text: bytes) -> str:
 @asynccontextmanager
 async def _agent(handle: Handle) -> AsyncIterator[Agent]:
     """The guest's agent. NotFound at once when nobody in the guest has opened its port."""
-    devices = await handle.live.run("query-chardev")
-    if not any(device["label"] == "agent" and device["frontend-open"] for device in devices):
+    if await guestchannel.look(handle) == "closed":
         raise NotFound(
             f"No guest agent runs in {handle.name}.", "Install qemu-guest-agent in the guest.", code="no-agent"
         )

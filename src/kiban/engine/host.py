@@ -22,6 +22,7 @@ from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import Jobs
+from kiban.engine.usage import Meters
 from kiban.errors import Conflict, HostLacks, KibanError, NotFound
 from kiban.paths import Paths
 
@@ -46,6 +47,7 @@ class Host:
         self.handles: dict[str, Handle] = {}
         self.claims = Claims()  # of commands, on disks
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
+        self.meters = Meters()
         self._names: set[str] = set()  # of machines that are being made or renamed
         self._upkeep: asyncio.Task[None] | None = None
 
@@ -176,6 +178,7 @@ class Host:
         """End the service's life with its machines; they run on."""
         if self._upkeep is not None:
             self._upkeep.cancel()
+        self.meters.close()
         await self.jobs.close()
         for handle in self.handles.values():
             await supervision.leave(handle)

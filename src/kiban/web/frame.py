@@ -61,10 +61,15 @@ def looks() -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith("kiban."), name))
 
 
+def words_of(request: Request) -> Words:
+    """The words of the visitor's language."""
+    return Words(choose(request.cookies.get("kiban-language", ""), request.headers.get("accept-language", "")))
+
+
 @contextmanager
 def frame(request: Request, session: Session) -> Iterator[Page]:
     """A page; what is made inside stands in its middle."""
-    words = Words(choose(request.cookies.get("kiban-language", ""), request.headers.get("accept-language", "")))
+    words = words_of(request)
     _speak(words.language)
     dark = ui.dark_mode(THEMES.get(request.cookies.get("kiban-theme", "")))
     for name in looks():

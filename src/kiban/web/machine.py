@@ -20,6 +20,7 @@ from kiban.web.edits.branches import Tree
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 from kiban.web.rows import row
+from kiban.web.usage import UsageCard
 from kiban.wire.base import MachineRef
 
 ACTIONS: Mapping[str, tuple[str, str]] = {
@@ -68,6 +69,7 @@ class MachinePage:
                 with ui.element("div").classes("k-big"):
                     self._screen = ui.element("img").props(f'alt="{self._words("column screen")}"')
                     self._screen.props(f'data-screen="/screen/{machine_id}"')
+                UsageCard(page, machine_id)
                 self._boot = ui.column().classes("k-card")
                 with ui.column().classes("k-card"):
                     ui.label(self._words("events")).classes("k-part")

@@ -14,7 +14,18 @@ from kiban.web.base import Site
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
-COLUMNS = (("screen", False), ("name", True), ("state", True), ("generation", True), ("cpus", True), ("memory", True))
+COLUMNS = {
+    "screen": False,
+    "name": True,
+    "state": True,
+    "cpu": False,
+    "heartbeat": False,
+    "generation": True,
+    "cpus": True,
+    "memory": True,
+    "uptime": True,
+}
+"""Columns, and whether the list can be sorted by them."""
 ACTIONS = (("life.start", "play_arrow"), ("life.shut_down", "power_settings_new"), ("life.turn_off", "power_off"))
 SHOWN = 5
 """Refusals of one action that are spelled out."""
@@ -24,6 +35,8 @@ SCREEN = """<q-td :props="props"><div class="k-screen" :class="{off: !props.row.
 <img v-if="props.row.screen" alt="" :data-screen="'/screen/' + props.row.id"></div></q-td>"""
 NAME = """<q-td :props="props"><a class="k-machine" :href="'/machine/' + props.row.id">{{ props.row.name }}</a>
 <div v-if="props.row.note" class="k-note">{{ props.row.note }}</div></q-td>"""
+FIGURE = """<q-td :props="props"><span v-if="props.row.state === 'running' || props.row.state === 'paused'"
+:data-usage="props.row.id" data-figure="{}"></span></q-td>"""
 ROW_BOX = """<q-checkbox v-model="props.selected" :aria-label="props.row.name"></q-checkbox>"""
 HEAD_BOX = """<q-checkbox v-model="props.selected" aria-label="{}"></q-checkbox>"""
 STATE = (
@@ -67,12 +80,14 @@ class MachinesPage:
         return button
 
     def _make_table(self) -> ui.table:
-        columns = [self._column(name, sortable=sortable) for name, sortable in (*COLUMNS, ("uptime", True))]
+        columns = [self._column(name, sortable=sortable) for name, sortable in COLUMNS.items()]
         table = ui.table(columns=columns, rows=[], row_key="id", selection="multiple", on_select=self._select)
         table.classes("k-table").props("flat bordered :rows-per-page-options=[25,50,100] binary-state-sort")
         table.props(f'no-data-label="{html.escape(self._words("none found"))}"')
         for name, slot in (("screen", SCREEN), ("name", NAME), ("state", STATE)):
             table.add_slot(f"body-cell-{name}", slot)
+        for name in ("cpu", "heartbeat"):
+            table.add_slot(f"body-cell-{name}", FIGURE.format(name))
         table.add_slot("body-selection", ROW_BOX)
         table.add_slot("header-selection", HEAD_BOX.format(html.escape(self._words("choose all"))))
         table.props(remove="hide-pagination")
@@ -81,7 +96,7 @@ class MachinesPage:
 
     def _column(self, name: str, *, sortable: bool) -> dict[str, Any]:
         narrow = "" if name in ("screen", "name", "state") else "k-wide"
-        number = name in ("cpus", "memory")
+        number = name in ("cpu", "cpus", "memory")
         return {
             "name": name,
             "label": self._words(f"column {name}"),

@@ -43,26 +43,33 @@ class Outcome:
 class Agent:
     """One conversation with a guest agent; made by `Agent.connect`. Not for use from two tasks at once."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, most: int | None) -> None:
         self._reader = reader
         self._writer = writer
+        self._most = most
+        self._heard = 0
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, path: str | Path, *, timeout: float = 10.0) -> AsyncIterator[Agent]:
+    async def connect(cls, path: str | Path, *, timeout: float = 10.0, most: int | None = None) -> AsyncIterator[Agent]:
         """Open the socket and wait up to `timeout` seconds until the agent answers the handshake.
 
         A guest may still be starting: QEMU keeps what is sent until the agent opens its port.
+
+        Args:
+            path: of the socket.
+            timeout: seconds.
+            most: bytes that the guest may say in the whole conversation; without it, MAX_REPLY in each reply.
 
         Raises:
             Failed: there is no such socket, or what answers is no guest agent.
             TimedOut: nothing answered; the agent is not running, or somebody else holds the socket.
         """
         try:
-            reader, writer = await asyncio.open_unix_connection(path, limit=MAX_REPLY)
+            reader, writer = await asyncio.open_unix_connection(path, limit=min(MAX_REPLY, most or MAX_REPLY))
         except (OSError, ValueError) as error:  # ValueError: a path too long for a socket
             raise Failed(f"The guest agent's socket cannot be opened: {error}.", "Is the machine running?") from error
-        agent = cls(reader, writer)
+        agent = cls(reader, writer, most)
         try:
             await agent._synchronise(timeout)
             yield agent
@@ -227,11 +234,15 @@ class Agent:
 
     async def _line(self) -> bytes:
         try:
-            return await self._reader.readuntil(b"\n")
+            line = await self._reader.readuntil(b"\n")
         except asyncio.LimitOverrunError as error:
-            raise Failed(f"The guest agent sent a line of more than {MAX_REPLY} bytes.") from error
+            raise Failed(f"The guest agent sent a line of more than {self._most or MAX_REPLY} bytes.") from error
         except (asyncio.IncompleteReadError, OSError) as error:
             raise _HungUp("The guest agent's side hung up.", "Is the machine still running?") from error
+        self._heard += len(line)
+        if self._most is not None and self._heard > self._most:
+            raise Failed(f"The guest agent sent more than {self._most} bytes.")
+        return line
 
 
 class _HungUp(Failed):

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Figures of running machines: asked for together, only for rows in view of a tab in view.
+"use strict";
+
+const USAGE_EVERY = 2000;
+const USAGE_OLD = 10000;
+const figures = new Map();
+let asking = false;
+
+async function ask() {
+  const cells = [...document.querySelectorAll("[data-usage]")].filter(inView);
+  if (document.hidden || asking || cells.length === 0) return;
+  asking = true;
+  const ids = [...new Set(cells.map((cell) => cell.dataset.usage))].slice(0, 100);
+  const answer = await fetch("/usage?" + ids.map((id) => "of=" + encodeURIComponent(id)).join("&")).catch(() => null);
+  const found = answer?.ok ? await answer.json() : {};
+  for (const id of ids) figures.set(id, { figures: found[id], time: Date.now() });
+  asking = false;
+}
+
+// The table makes its cells anew whenever a row changes.
+function fill() {
+  for (const cell of document.querySelectorAll("[data-usage]")) {
+    const known = figures.get(cell.dataset.usage);
+    const text = (known && Date.now() - known.time < USAGE_OLD && known.figures?.[cell.dataset.figure]) || "";
+    if (cell.textContent !== text) cell.textContent = text;
+  }
+}
+
+setInterval(ask, USAGE_EVERY);
+setInterval(fill, 250);
+document.addEventListener("visibilitychange", () => emitEvent("seen", !document.hidden));
