@@ -23,6 +23,8 @@ PAGES = {
     "jobs": "/jobs",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
+FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]
+"""Pages, and in which looks, whose forms are looked at too."""
 LOOKS: dict[str, dict[str, Any]] = {
     "light-en": {"color_scheme": "light", "locale": "en-US"},
     "dark-ja": {"color_scheme": "dark", "locale": "ja-JP"},
@@ -51,6 +53,20 @@ def findings(page: Page) -> list[str]:
     ]
 
 
+def of_forms(page: Page) -> list[str]:
+    """What is found in the forms that the buttons of a machine's hardware open, one after the other."""
+    found = []
+    buttons = page.locator(".k-adds button, .k-branch .k-line:first-child > button")
+    for button in buttons.all():
+        button.click()
+        page.locator(".k-form").wait_for()
+        page.wait_for_timeout(400)  # it fades in, and is faint until then
+        found += findings(page)
+        page.keyboard.press("Escape")
+        page.locator(".k-form").wait_for(state="detached")
+    return found
+
+
 def test_every_way_leads_to_a_page_that_is_looked_at() -> None:
     assert set(WAYS.values()) <= set(PAGES.values())
 
@@ -62,10 +78,12 @@ def test_no_page_keeps_anybody_out(enter: Enter, place: Place, look: str) -> Non
         place.client.start("m1")
     ids = {machine.name: machine.id for machine in place.client.machines()}
     found = []
-    for path in PAGES.values():
+    for name, path in PAGES.items():
         page.goto("/".join(page.url.split("/")[:3]) + path.format(**ids))
         page.locator(".k-page > *").first.wait_for()
         found += findings(page)
+        if (name, look) in FORMS:
+            found += of_forms(page)
     page.get_by_role("button", name="ログアウト" if "ja" in look else "Log out").click()
     page.locator("#said:not(:empty)").wait_for()
     found += findings(page)
