@@ -2,10 +2,10 @@
 """A stand-in for QEMU that speaks enough QMP for the engine: started for real, with real descriptors and a real lock.
 
 Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `slow` (never answers), `deaf` (ignores the
-power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory), `no-plug` (takes no device).
-It writes its arguments to FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN. FAKE_QEMU_STATS is
-a file of what its drives count. As long as there is the file FAKE_QEMU_AGENT, a guest agent listens: in it are its
-answers by command, and what else it says before each (`noise`).
+power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory), `no-plug` (takes no
+device). It writes its arguments to FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN.
+FAKE_QEMU_STATS is a file of what its drives count. As long as there is the file FAKE_QEMU_AGENT, a guest agent listens:
+in it are its answers by command, and what else it says before each (`noise`).
 """
 
 from __future__ import annotations
