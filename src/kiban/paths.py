@@ -63,6 +63,11 @@ class Paths:
         """Where the service listens."""
         return self.runtime / "service.sock"
 
+    @property
+    def mounts(self) -> Path:
+        """One folder for each disk that is mounted on the host; what is mounted does not outlive the boot either."""
+        return self.runtime / "mounts"
+
     def of_machine(self, machine_id: str) -> Path:
         """Runtime directory of a machine, for its sockets."""
         return self.runtime / "m" / machine_id

@@ -27,6 +27,7 @@ from kiban.engine.host import Host
 from kiban.engine.jobs import Jobs
 from kiban.engine.keyview import Key, KeysView, Revoked
 from kiban.engine.media import MediumView
+from kiban.engine.mounts import MountView
 from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
@@ -163,6 +164,7 @@ LINK = LinkView(
     parent="/base.qcow2",
     uses=(Use(machine="web", disk="disk0", state="off", writes=True),),
 )
+MOUNT = MountView(disk="web:disk0", directory="/mnt/web", view="raw", writable=True)
 DISK = DiskView(path="/a.qcow2", links=(LINK,), problem="")
 PCR = Pcr(bank="sha256", number=7, meaning="Secure Boot", replayed="ab" * 32, guest="")
 EVENT = MeasuredEvent(
@@ -300,6 +302,9 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "tpm.log": lambda: BOOT,
     "tpm.raw_log": lambda: PNG,
     **{f"disks.{verb}": lambda: DISK for verb in ("info", "create", "convert", "clone", "resize", "compact", "merge")},
+    "disks.mount": lambda: MOUNT,
+    "disks.unmount": lambda: None,
+    "disks.mounts": lambda: [MOUNT],
     "disks.check": lambda: Check(known=True, errors=1, leaks=2),
     "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
 }

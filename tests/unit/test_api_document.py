@@ -18,11 +18,12 @@ from pydantic import BaseModel
 import kiban
 from kiban.adapters.disk.changing import Check
 from kiban.api.openapi import document
-from kiban.client import records, records_media, records_usage
+from kiban.client import records, records_disks, records_media, records_usage
 from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.audit import Audited
 from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.media import MediumView
+from kiban.engine.mounts import MountView
 from kiban.engine.view import MachineView
 from kiban.model import requests as model
 from kiban.model.export import Exported, ExportedFile, ExportRequest
@@ -61,6 +62,7 @@ def test_every_operation_is_described_and_answers_with_problems() -> None:
         (disks.DiskLink, LinkView),
         (disks.DiskUse, Use),
         (disks.DiskCheck, Check),
+        (disks.DiskMount, MountView),
         (media.MediumFile, MediumView),
         (media.Advice, Advice),
         (media.Suggestion, Suggestion),
@@ -80,7 +82,7 @@ def test_a_wire_type_says_all_that_the_model_does(wire: type[BaseModel], inside:
     "kind",
     [
         k
-        for module in (records, records_media, records_usage)
+        for module in (records, records_disks, records_media, records_usage)
         for _, k in inspect.getmembers(module, inspect.isclass)
         if k.__module__ == module.__name__ and k is not records.Record
     ],

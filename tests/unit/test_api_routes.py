@@ -21,6 +21,7 @@ from kiban.model.requests import (
     DiskRequest,
     DvdRequest,
     MachineRequest,
+    MountRequest,
     NetBootRequest,
     NewImage,
     NicRequest,
@@ -133,6 +134,16 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.resize_disk("/a.raw", 2**30, shrink=True), ("disks.resize", DiskRef(path="/a.raw"), 2**30, True)),
     (lambda c: c.compact_disk("/a.raw"), ("disks.compact", DiskRef(path="/a.raw"))),
     (lambda c: c.check_disk("/a", format="vhd"), ("disks.check", DiskRef(path="/a", format="vhd"))),
+    (
+        lambda c: c.mount_disk("web:disk0", "/mnt/web", writable=True),
+        ("disks.mount", MountRequest(disk=DiskRef(machine="web", disk="disk0"), directory="/mnt/web", writable=True)),
+    ),
+    (
+        lambda c: c.mount_disk("/a", "/mnt/a", format="vhdx", folders=["/p"]),
+        ("disks.mount", MountRequest(disk=DiskRef(path="/a", format="vhdx"), directory="/mnt/a", folders=("/p",))),
+    ),
+    (lambda c: c.unmount_disk("/mnt/web"), ("disks.unmount", "/mnt/web")),
+    (lambda c: c.disk_mounts(), ("disks.mounts",)),
     (lambda c: c.merge_disk("/web:disk0"), ("disks.merge", DiskRef(path="/web:disk0"))),
     (lambda c: c.media(), ("media.list",)),
     (lambda c: c.advise("/a.iso"), ("media.advise", "/a.iso")),
@@ -208,6 +219,9 @@ def test_a_disk_comes_back_with_all_its_parts(service: Service) -> None:
     client = kiban.connect(service.url)
     for found in (client.disk("/a.qcow2"), client.merge_disk("/a.qcow2")):
         assert (found.path, found.links[0].virtual_size, found.links[0].uses[0].machine) == ("/a.qcow2", 2**30, "web")
+    shown = {"disk": "web:disk0", "directory": "/mnt/web", "view": "raw", "writable": True}
+    assert client.mount_disk("web:disk0", "/mnt/web") == shown
+    assert client.disk_mounts() == [shown]
     assert client.check_disk("/a.qcow2") == {"known": True, "errors": 1, "leaks": 2}
 
 

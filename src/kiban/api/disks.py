@@ -66,13 +66,31 @@ async def merge_disk(api: Api, wanted: disks.Disk, answer: Response, wait: Wait 
     return await _job(api, "disks.merge", wanted.ref(), wait=wait, answer=answer)
 
 
+@router.post("/mount", status_code=202, responses=JOB)
+async def mount_disk(api: Api, wanted: disks.Mount, answer: Response, wait: Wait = 0) -> answers.Job:
+    """Show what is on a disk in a folder of the host. The result of the job is a DiskMount."""
+    return await _job(api, "disks.mount", wanted.request(), kind=disks.DiskMount, wait=wait, answer=answer)
+
+
+@router.post("/unmount", status_code=202, responses=JOB)
+async def unmount_disk(api: Api, wanted: disks.Unmount, answer: Response, wait: Wait = 0) -> answers.Job:
+    """End that. When the job is done, everything that was written is in the image."""
+    return await api.job("disks.unmount", "", wanted.directory, wait=wait, answer=answer)
+
+
+@router.get("/mounts")
+async def list_mounts(api: Api) -> list[disks.DiskMount]:
+    """The disks that are mounted on the host."""
+    return [disks.DiskMount.model_validate(found) for found in await api.run("disks.mounts")]
+
+
 async def _job(
     api: Api,
     command: str,
     *arguments: Any,
     wait: float,
     answer: Response,
-    kind: type[disks.DiskInfo | disks.DiskCheck] = disks.DiskInfo,
+    kind: type[disks.DiskInfo | disks.DiskCheck | disks.DiskMount] = disks.DiskInfo,
 ) -> answers.Job:
     def plain(result: Any) -> Any:
         return kind.model_validate(result).model_dump(mode="json")

@@ -205,6 +205,72 @@ def merge(which: Which, form: Format = None, output: Output = "table") -> None:
     _say_made(made, output)
 
 
+@disk.command("mount")
+def mount(
+    which: Which,
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="A folder: a new or an empty one.")],
+    *,
+    form: Format = None,
+    write: Annotated[bool, typer.Option("--write", help="Let it be written to, while nothing else uses it.")] = False,
+    parents: Folders = None,
+    output: Output = "table",
+) -> None:
+    """Show a disk of any format as one raw file, DIR/disk.raw, for the tools of the host.
+
+    \b
+    Examples:
+      kiban disk mount checkpoint.avhdx /mnt/old
+      kiban disk mount web:disk0 /mnt/web --write
+    """
+    with Bar(f"Mounting {which}") as bar:
+        found = connect().mount_disk(
+            *(which, directory), format=form, writable=write, folders=parents or (), progress=bar
+        )
+    if output == "json":
+        print_json(found)
+    else:
+        say(_mounted(found))
+
+
+@disk.command("unmount")
+def unmount(
+    directory: Annotated[str, typer.Argument(metavar="DIR", help="Where it is mounted.")], output: Output = "table"
+) -> None:
+    """End a mount. Everything that was written to it is in the image when this returns.
+
+    \b
+    Example:
+      kiban disk unmount /mnt/old
+    """
+    with Bar(f"Unmounting {directory}") as bar:
+        connect().unmount_disk(directory, bar)
+    if output == "table":
+        say(f"{directory}: unmounted")
+
+
+@disk.command("mounts")
+def mounts(output: Output = "table") -> None:
+    """List the disks that are mounted on this host.
+
+    \b
+    Example:
+      kiban disk mounts
+    """
+    found = connect().disk_mounts()
+    if output == "json":
+        print_json(found)
+        return
+    for one in found:
+        say(_mounted(one))
+    if not found:
+        say("No disk is mounted.")
+
+
+def _mounted(found: Any) -> str:
+    how = "to be written to" if found.writable else "read-only"
+    return f"{found.disk}: {how}, at {found.directory}/disk.raw"
+
+
 def _tell(found: Any, output: str) -> None:
     if output == "json":
         print_json(found)

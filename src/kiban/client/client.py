@@ -11,8 +11,6 @@ from kiban.client.paths import absolute, opened, path_of
 from kiban.client.records import (
     Audited,
     BootReport,
-    DiskCheck,
-    DiskInfo,
     ExportResult,
     Finding,
     ImportPlan,
@@ -24,6 +22,7 @@ from kiban.client.records import (
     Version,
     WebLink,
 )
+from kiban.client.records_disks import DiskCheck, DiskInfo, DiskMount
 from kiban.client.records_media import Advice, MediumFile
 from kiban.client.records_usage import GuestState, Usage
 from kiban.client.transport import ANSWER, Transport, quote
@@ -289,6 +288,28 @@ class Client:
     def merge_disk(self, disk: str, *, format: str | None = None, progress: Progress | None = None) -> DiskInfo:
         """Put a differencing disk back into its parent, and remove it; a running machine goes on with the parent."""
         return self._disk("/merge", {"disk": disk, "format": format}, progress)
+
+    def mount_disk(
+        self,
+        disk: str,
+        directory: str,
+        *,
+        format: str | None = None,
+        writable: bool = False,
+        folders: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> DiskMount:
+        """Show a disk in a new or empty folder of the host, to be written to if `writable`; `folders` as of `disk`."""
+        body = {"disk": disk, "format": format, "directory": directory, "writable": writable, "folders": list(folders)}
+        return DiskMount(self._result("/v1/disks/mount", self._absolute(body), progress))
+
+    def unmount_disk(self, directory: str, progress: Progress | None = None) -> None:
+        """End that; everything that was written is in the image then."""
+        self._result("/v1/disks/unmount", self._absolute({"directory": directory}), progress)
+
+    def disk_mounts(self) -> list[DiskMount]:
+        """The disks that are mounted on the host."""
+        return [DiskMount(item) for item in self._transport.call("GET", "/v1/disks/mounts")]
 
     def _disk(self, verb: str, body: Any, progress: Progress | None) -> DiskInfo:
         return DiskInfo(self._result(f"/v1/disks{verb}", self._absolute(body), progress))

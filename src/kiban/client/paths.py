@@ -12,7 +12,9 @@ TYPE_CHECKING = False  # as type checkers understand it; importing typing takes 
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
-_PATHS = frozenset({"path", "iso", "floppy", "folder", "folders", "keys", "files", "pk", "kek", "db", "mok", "parents"})
+_PATHS = frozenset(
+    {"path", "directory", "iso", "floppy", "folder", "folders", "keys", "files", "pk", "kek", "db", "mok", "parents"}
+)
 _DISKS = frozenset({"disk", "parent"})
 """Members that are a path or MACHINE:DISK; a file that is called like that is meant with a slash: `./web:disk0`."""
 

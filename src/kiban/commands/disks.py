@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Disks as files, and the disks of machines: look at them, make, convert, clone, resize, compact, check, merge."""
+"""Disks as files, and the disks of machines: make, convert, clone, resize, compact, check, merge, mount, look."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiban.adapters.disk.changing import Check
-from kiban.engine import disks, diskview, merging
+from kiban.engine import disks, diskview, merging, mounting
 from kiban.engine.diskview import DiskView
 from kiban.engine.host import Host
+from kiban.engine.mounts import MountView
 from kiban.engine.progress import Progress
-from kiban.model.requests import DiskRef, NewImage
+from kiban.model.requests import DiskRef, MountRequest, NewImage
 
 
 async def info(host: Host, ref: DiskRef, folders: Sequence[str] = ()) -> DiskView:
@@ -59,6 +60,22 @@ async def merge(host: Host, ref: DiskRef, *, progress: Progress) -> DiskView:
     """Put a differencing disk back into its parent, also under a running machine, which goes on with the parent."""
     parent, form = await merging.merge(host, ref, progress)
     return await _made(host, parent, form)
+
+
+async def mount(host: Host, wanted: MountRequest, *, progress: Progress) -> MountView:
+    """Show what is on a disk in a folder of the host."""
+    return await mounting.mount(host, wanted, progress)
+
+
+async def unmount(host: Host, directory: str, *, progress: Progress) -> None:
+    """End that; everything that was written is in the image then."""
+    progress(0.0, "writing what was not written yet")
+    await mounting.unmount(host, directory)
+
+
+async def mounts(host: Host) -> list[MountView]:
+    """What is mounted."""
+    return mounting.listed(host)
 
 
 async def _made(host: Host, path: Path, form: str) -> DiskView:

@@ -10,9 +10,10 @@ import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kiban.adapters.chains import runner
+from kiban.adapters.chains.handshake import EXPORT
 from kiban.adapters.chains.runner import Chain
 from kiban.adapters.disk.changing import Source
 from kiban.adapters.disk.facts import Facts, read_facts
@@ -69,7 +70,12 @@ async def served(host: Host, path: Path, form: ImageFormat, folders: Sequence[st
         own = (os.geteuid(), os.getegid())  # qemu-img's, which is the client
         disk = await in_thread(runner.serve, path, form.name, at, places, client=own)
         try:
-            nbd = {"driver": "nbd", "server": {"type": "unix", "path": str(at)}, "export": disk.export}
-            yield Source(node={"driver": "raw", "read-only": True, "file": nbd}, size=disk.chain.size, path=path)
+            yield Source(node=node(at), size=disk.chain.size, path=path)
         finally:
             await in_thread(disk.end)
+
+
+def node(at: Path) -> dict[str, Any]:
+    """What is served at a socket, as a block node of QEMU's."""
+    nbd = {"driver": "nbd", "server": {"type": "unix", "path": str(at)}, "export": EXPORT}
+    return {"driver": "raw", "read-only": True, "file": nbd}

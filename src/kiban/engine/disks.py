@@ -110,7 +110,7 @@ async def resize(host: Host, ref: DiskRef, size: int, *, shrink: bool, progress:
     if await diskgrow.while_running(host, path, size):
         return path
     async with opened(host, ref) as links:
-        _check_kept(links)
+        check_kept(links)
         async with diskuse.working(host, f"Resizing {path.name}", links, writes=links[:1]):
             with noted(host.paths, links[0].real):
                 await changing.resize(links, size, shrink=shrink, done=done)
@@ -120,7 +120,7 @@ async def resize(host: Host, ref: DiskRef, size: int, *, shrink: bool, progress:
 async def compact(host: Host, ref: DiskRef, progress: Progress = quiet) -> Path:
     """Give back the room of what is zero."""
     async with opened(host, ref) as links:
-        _check_kept(links)
+        check_kept(links)
         async with diskuse.working(host, f"Compacting {links[0].path.name}", links, writes=links[:1]):
             with noted(host.paths, links[0].real):
                 await changing.rebuild(links, done=telling(progress, "compacting"))
@@ -134,7 +134,8 @@ async def check(host: Host, ref: DiskRef, progress: Progress = quiet) -> Check:
         return await changing.check(links)
 
 
-def _check_kept(links: Sequence[Link]) -> None:
+def check_kept(links: Sequence[Link]) -> None:
+    """BadInput (read-only-format) for a disk of a format that is only read here."""
     if links[0].form.name not in FORMATS:
         raise BadInput(
             f"A {links[0].form.name} is only read here.",

@@ -36,21 +36,35 @@ FORMATS: dict[str, DiskFormat] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vhd"
 
 @dataclass(frozen=True)
 class _Claim:
-    what: str
+    refusal: tuple[str, str, str]  # what others are told: a sentence, a hint, a code
     reads: frozenset[Key]
     writes: frozenset[Key]
 
 
 class Claims:
-    """The disks that commands are working on, each claim with words for what is done (`Converting a.vhdx`)."""
+    """The disks that commands are working on, and those that are mounted on the host."""
 
     def __init__(self) -> None:
         self._held: list[_Claim] = []
 
     @contextmanager
     def taken(self, what: str, reads: Iterable[Key], writes: Iterable[Key]) -> Iterator[None]:
-        """Hold files, read by many or written by one; Conflict (disk-busy) when that does not go together."""
-        claim = _Claim(what, frozenset(reads), frozenset(writes))
+        """Hold files, read by many or written by one; Conflict (disk-busy) when that does not go together.
+
+        `what` is done with them, in words: `Converting a.vhdx`.
+        """
+        refusal = f"{what} is going on, which needs that disk.", "See kiban jobs", "disk-busy"
+        with self._held_by(_Claim(refusal, frozenset(reads), frozenset(writes))):
+            yield
+
+    @contextmanager
+    def mounted(self, what: str, unmount: str, reads: Iterable[Key], writes: Iterable[Key]) -> Iterator[None]:
+        """The same of a disk that is mounted; `what` is a sentence that says so, `unmount` the command that ends it."""
+        with self._held_by(_Claim((what, unmount, "disk-mounted"), frozenset(reads), frozenset(writes))):
+            yield
+
+    @contextmanager
+    def _held_by(self, claim: _Claim) -> Iterator[None]:
         self.check(claim.reads, claim.writes)
         self._held.append(claim)
         try:
@@ -59,10 +73,11 @@ class Claims:
             self._held.remove(claim)
 
     def check(self, reads: Collection[Key], writes: Collection[Key]) -> None:
-        """Conflict (disk-busy) when a command that goes on keeps others from using files like that."""
+        """Conflict (disk-busy, disk-mounted) when something that goes on keeps others from using files like that."""
         for claim in self._held:
             if claim.writes & {*reads, *writes} or claim.reads & {*writes}:
-                raise Conflict(f"{claim.what} is going on, which needs that disk.", "See kiban jobs", code="disk-busy")
+                sentence, hint, code = claim.refusal
+                raise Conflict(sentence, hint, code=code)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,14 +151,15 @@ async def working(
     """
     with host.claims.taken(what, {link.key for link in links}, {link.key for link in writes}):
         known = await in_thread(chains, host)
-        _check_machines(known, {link.key for link in links}, {link.key: link for link in writes}, child)
-        _check_unchanged(links)
+        check_machines(known, {link.key for link in links}, {link.key: link for link in writes}, child)
+        check_unchanged(links)
         yield known
 
 
-def _check_machines(
-    known: Sequence[Chained], reads: Collection[Key], writes: dict[Key, Link], child: Key | None
+def check_machines(
+    known: Sequence[Chained], reads: Collection[Key], writes: Mapping[Key, Link], child: Key | None = None
 ) -> None:
+    """Conflict (disk-busy, has-children) when machines keep anybody from using files like that."""
     for one in known:
         keys = [link.key for link in one.links]
         if one.state in ALIVE and keys and keys[0] in reads:
@@ -170,8 +186,8 @@ def has_children(path: Path, child: Chained) -> Conflict:
     )
 
 
-def _check_unchanged(links: Sequence[Link]) -> None:
-    """They were opened before they were claimed; somebody may have been faster."""
+def check_unchanged(links: Sequence[Link]) -> None:
+    """Conflict (file-busy): files were opened before they were claimed, and somebody was faster."""
     for link in links:
         now = os.fstat(link.descriptor)
         if (now.st_mtime_ns, now.st_size) != (link.status.st_mtime_ns, link.status.st_size) or not now.st_nlink:

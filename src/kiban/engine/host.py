@@ -17,7 +17,7 @@ from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.adapters.qemu import probe, process
 from kiban.adapters.qemu.cmdline import Host as QemuHost
 from kiban.adapters.store import directory as store
-from kiban.engine import adoption, diskforeign, supervision, unfinished
+from kiban.engine import adoption, diskforeign, mounts, supervision, unfinished
 from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
@@ -46,6 +46,7 @@ class Host:
         self.jobs = Jobs(paths.database, self.events)
         self.handles: dict[str, Handle] = {}
         self.claims = Claims()  # of commands, on disks
+        self.mounts = mounts.Mounts()
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
         self.meters = Meters()
         self._names: set[str] = set()  # of machines that are being made or renamed
@@ -66,6 +67,7 @@ class Host:
             await unfinished.sweep(paths, host.disk_key())
         for directory in store.scan(paths.machines):
             host.load(directory)
+        await mounts.adopt(host)  # before the machines: what they may do depends on it
         await adoption.adopt(list(host.handles.values()))
         host._upkeep = asyncio.create_task(host._keep_logs_short())
         return host
@@ -180,6 +182,7 @@ class Host:
             self._upkeep.cancel()
         self.meters.close()
         await self.jobs.close()
+        self.mounts.leave()
         for handle in self.handles.values():
             await supervision.leave(handle)
 
@@ -187,7 +190,8 @@ class Host:
 def _make_directories(paths: Paths) -> None:
     # under root QEMU and swtpm run as another user, who has to get through to what is theirs and sees nothing else
     mode = 0o711 if os.geteuid() == 0 else 0o700
-    for directory in (paths.state, paths.machines, paths.unfinished, paths.media, paths.runtime, paths.of_machine("")):
+    kept = (paths.state, paths.machines, paths.unfinished, paths.media)
+    for directory in (*kept, paths.runtime, paths.of_machine(""), paths.mounts):
         try:
             directory.mkdir(parents=True, exist_ok=True)
             directory.chmod(mode)

@@ -135,3 +135,16 @@ class NewImage:
     size: int | None = None
     fixed: bool = False
     parent: DiskRef | None = None  # for a differencing disk
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountRequest:
+    """A disk to be mounted in a folder of the host, read-only or to be written to.
+
+    `folders` are where the parents of a VHD or VHDX may lie, besides its own.
+    """
+
+    disk: DiskRef
+    directory: str
+    writable: bool = False
+    folders: tuple[str, ...] = ()

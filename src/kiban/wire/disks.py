@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kiban.model.machine import DiskFormat
-from kiban.model.requests import DiskRef, NewImage
+from kiban.model.requests import DiskRef, MountRequest, NewImage
 from kiban.wire.base import DiskSize, Flag, HostPath, Sent, Wire
 
 Readable = Literal["qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi"]
@@ -89,6 +89,36 @@ class Resize(Disk):
     size: DiskSize
     shrink: Flag = False
     """Let it become smaller; what is cut off must be empty."""
+
+
+class Mount(Look):
+    """A disk, and the folder of the host to show it in: a new or an empty one."""
+
+    directory: HostPath
+    writable: Flag = False
+    """Let it be written to; only for qcow2, VHDX, VHD and raw."""
+
+    def request(self) -> MountRequest:
+        """As the engine has it."""
+        ref = self.ref()
+        return MountRequest(disk=ref, directory=self.directory, writable=self.writable, folders=self.folders)
+
+
+class Unmount(Wire):
+    """A folder that a disk is mounted in."""
+
+    directory: HostPath
+
+
+class DiskMount(Sent):
+    """A disk that is mounted on the host."""
+
+    disk: str
+    """As it was named when it was mounted."""
+    directory: str
+    view: Literal["raw"]
+    """What there is: disk.raw, the whole disk as one file."""
+    writable: bool
 
 
 class DiskUse(Sent):

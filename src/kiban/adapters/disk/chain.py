@@ -13,7 +13,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,17 +146,21 @@ def _check_parent(child: Link, parent: Link, key: bytes) -> None:
         )
 
 
-def node(links: list[Link], *, writable: bool = False, shared: bool = False) -> dict[str, Any]:
+def node(
+    links: list[Link], *, writable: bool = False, shared: bool = False, name: Callable[[Link], str] | None = None
+) -> dict[str, Any]:
     """A chain as a block node of QEMU's, its files by descriptor: what was looked at is what is opened.
 
     Args:
         links: the chain, top first.
         writable: the top one; its parents stay as they are.
         shared: even while somebody writes to it; what is read then may be half of something.
+        name: what each file is called there, for a program that may not open it by itself.
     """
+    name = name or _inherited
     below: dict[str, Any] | None = None
     for link in reversed(links):
-        file: dict[str, Any] = {"driver": "file", "filename": f"/proc/self/fd/{link.descriptor}"}
+        file: dict[str, Any] = {"driver": "file", "filename": name(link)}
         if shared:
             file["locking"] = "off"
         top = link is links[0]
@@ -164,6 +168,10 @@ def node(links: list[Link], *, writable: bool = False, shared: bool = False) -> 
         below = {**props, "backing": below} if link.form.name in ("qcow2", "vmdk") else props
     assert below is not None  # noqa: S101  # a chain has a link
     return below
+
+
+def _inherited(link: Link) -> str:
+    return f"/proc/self/fd/{link.descriptor}"
 
 
 def name_of(props: dict[str, Any]) -> str:
