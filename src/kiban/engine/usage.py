@@ -33,7 +33,7 @@ KEPT = 300.0
 """Seconds for which a sample, and a meter that nobody looks at, are kept."""
 PATIENCE = 3.0
 """Seconds for QEMU's answer, and for the first sample."""
-METERS = 256
+METERS = 1024
 """Machines that are measured at a time; the one that was not looked at for the longest makes room."""
 
 
