@@ -23,6 +23,7 @@ from kiban.model.machine import DiskFormat
 from kiban.model.requests import DiskRequest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))  # makers of media and programs, which the matrix boots
+sys.path.append(str(Path(__file__).parents[1] / "web"))  # a browser
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `sl
 power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory), `no-plug` (takes no
 device). It writes its arguments to FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN.
 FAKE_QEMU_STATS is a file of what its drives count. As long as there is the file FAKE_QEMU_AGENT, a guest agent listens:
-in it are its answers by command, and what else it says before each (`noise`).
+in it are its answers by command, and what else it says before each (`noise`). Viewers get the screen of fake_screen.py,
+which writes what their hands do to the file FAKE_QEMU_HANDS; `no-vnc` has none, like a QEMU of an older Kiban.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import threading
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.append(str(Path(__file__).parent))
+from fake_screen import Screen  # this runs as a program, from anywhere
 
 MODE = os.environ.get("FAKE_QEMU", "")
 BLACK = b"P6\n8 19\n255\n" + bytes(3 * 8 * 19)
@@ -83,6 +87,7 @@ class Fake:
         self.plugged: list[str] = []  # likewise
         self.client = server
         self.last = ""  # why it ends
+        self.screen = Screen(os.environ.get("FAKE_QEMU_HANDS", os.devnull))
 
     def serve(self) -> None:
         while True:
@@ -206,6 +211,13 @@ class Fake:
 
     def do_getfd(self, fdname: str) -> None:
         self.named[fdname] = self.files.pop(0)
+
+    def do_query_vnc_servers(self) -> list[Any]:
+        return [] if MODE == "no-vnc" else [{"id": "default", "clients": [{}] * len(self.screen.viewers)}]
+
+    def do_add_client(self, protocol: str, fdname: str, *, skipauth: bool) -> None:
+        assert (protocol, skipauth) == ("vnc", True)
+        self.screen.add(socket.socket(fileno=self.named.pop(fdname)))
 
     def do_migrate_set_parameters(self, **_: Any) -> None:
         pass

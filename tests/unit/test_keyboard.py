@@ -67,9 +67,16 @@ def test_all_of_ascii_can_be_typed_and_no_two_characters_alike() -> None:
     assert len({tuple(stroke) for stroke in typed}) == 10 + 52 + 32 + 3
 
 
+def test_all_that_cannot_be_typed_is_named_at_once() -> None:
+    with pytest.raises(BadInput, match=r"^'é', 'ü' cannot be typed"):
+        keyboard.strokes("über été")
+    with pytest.raises(BadInput, match="and more cannot be typed"):
+        keyboard.strokes("いろはにほへとちりぬるを")
+
+
 @given(st.characters(exclude_characters=string.printable))
 def test_what_is_not_on_a_us_keyboard(character: str) -> None:
-    with pytest.raises(BadInput, match="not on a US keyboard"):
+    with pytest.raises(BadInput, match="cannot be typed on a US keyboard"):
         keyboard.strokes(f"a{character}")
 
 

@@ -4,32 +4,21 @@
 from __future__ import annotations
 
 import base64
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsers import chromium
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))  # the fake QEMU and what makes machines
 import machines
 from engine_world import World, world
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from web_service import WAIT, Place, service
 
 import kiban
-
-FLAGS = [
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-gpu",
-    "--disable-quic",
-    "--disable-sync",
-    "--no-first-run",
-    "--no-sandbox",
-]
-
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAQAAAADCAIAAAA7ljmRAAAAEElEQVR42mMwSJgARww4OQAC9g2Bwt81qgAAAABJRU5ErkJggg=="
@@ -68,13 +57,8 @@ def client(place: Place) -> kiban.Client:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    if program is None:
-        pytest.skip("Chromium is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 Enter = Callable[..., Page]

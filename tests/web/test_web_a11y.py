@@ -21,6 +21,8 @@ PAGES = {
     "refusing": "/machine/{m2}",
     "gone": "/machine/nowhere",
     "jobs": "/jobs",
+    "screen": "/console/{m1}",
+    "no screen": "/console/{m2}",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

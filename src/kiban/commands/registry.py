@@ -83,6 +83,8 @@ COMMANDS: dict[str, Command] = {
         Command("usage.show", usage.show, "read", False),
         Command("usage.running", usage.running, "read", False),
         Command("usage.guest", usage.guest, "read", False),
+        Command("screen.view", screen.view, "read", False),
+        Command("screen.use", screen.use, "operate", False),
         Command("tpm.show", tpm.show, "read", False),
         Command("tpm.log", tpm.log, "read", False),
         Command("tpm.raw_log", tpm.raw_log, "read", False),

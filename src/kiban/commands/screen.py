@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from kiban.engine import screen
+from kiban.engine import display, screen
+from kiban.engine.display import Viewer
 from kiban.engine.host import Host
 
 
@@ -20,3 +21,13 @@ async def type_text(host: Host, name: str, text: str) -> None:
 async def press(host: Host, name: str, keys: str) -> None:
     """Press keys together, such as ctrl-alt-delete."""
     await screen.press(host.find(name), keys)
+
+
+async def view(host: Host, name: str) -> Viewer:
+    """Look at the screen as it changes, over RFB."""
+    return await display.connect(host.find(name), hands=False)
+
+
+async def use(host: Host, name: str) -> Viewer:
+    """Look at the screen as it changes, and use keyboard and mouse, over RFB."""
+    return await display.connect(host.find(name), hands=True)

@@ -15,6 +15,7 @@ from kiban.adapters.disk.space import free_bytes
 from kiban.adapters.firmware import descriptors
 from kiban.adapters.osinfo import database
 from kiban.adapters.qemu.process import account
+from kiban.engine import novnc
 from kiban.engine.host import IPXE, Host
 from kiban.errors import HostLacks, KibanError
 from kiban.model.generations import GEN2
@@ -43,6 +44,7 @@ async def examine(host: Host) -> list[Finding]:
         ("TPM's keys", False, lambda: _program("swtpm_setup", "apt install swtpm-tools")),
         ("legacy adapter's PXE", False, lambda: _file(IPXE)),
         ("guest profiles", False, _profiles),
+        ("screens in a browser", False, _novnc),
     ]
     findings = [await _finding(name, needed, check) for name, needed, check in checks]
     return [*findings, _acceleration(host), _memory(), _space(host)]
@@ -82,6 +84,10 @@ async def _file(path: Path) -> str:
     if not path.exists():
         raise HostLacks(f"{path} is missing: generation 1 cannot boot from the network.", "apt install ipxe")
     return str(path)
+
+
+async def _novnc() -> str:
+    return f"noVNC at {novnc.find()}"
 
 
 async def _profiles() -> str:

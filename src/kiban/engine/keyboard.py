@@ -9,6 +9,8 @@ from kiban.errors import BadInput
 
 MAX_TEXT = 4096
 MAX_KEYS = 10
+MAX_NAMED = 10
+"""Characters that cannot be typed and are told of."""
 
 PLAIN = {
     " ": "spc", "\n": "ret", "\t": "tab", "-": "minus", "=": "equal", "[": "bracket_left", "]": "bracket_right",
@@ -49,10 +51,15 @@ def strokes(text: str) -> list[list[str]]:
     """Key codes that type `text`; BadInput for a character that a US keyboard does not have."""
     if len(text) > MAX_TEXT:
         raise BadInput(f"That is more than {MAX_TEXT} characters to type.", "Type it in parts, or use an ISO.")
+    missing = sorted({character for character in text if not _stroke(character)})
+    if missing:
+        named = ", ".join(map(repr, missing[:MAX_NAMED])) + (" and more" if missing[MAX_NAMED:] else "")
+        raise BadInput(f"{named} cannot be typed on a US keyboard.", "Only ASCII can be typed.")
     return [_stroke(character) for character in text]
 
 
 def _stroke(character: str) -> list[str]:
+    """Keys that make a character; none for one that the keyboard does not have."""
     if character in PLAIN:
         return [PLAIN[character]]
     if character in SHIFTED:
@@ -61,4 +68,4 @@ def _stroke(character: str) -> list[str]:
         return [character]
     if character in string.ascii_uppercase:
         return ["shift", character.lower()]
-    raise BadInput(f"{character!r} is not on a US keyboard.", "Only ASCII can be typed.")
+    return []

@@ -61,6 +61,7 @@ class MachinePage:
         with ui.row().classes("k-bar"):
             self._name = ui.label().classes("k-title").props('role="heading" aria-level="1"')
             self._state = ui.label().classes("k-state")
+            ui.link(self._words("connect"), f"/console/{machine_id}").classes("k-connect")
             ui.space()
             self._buttons = {command: self._button(command, icon) for command, (_, icon) in ACTIONS.items()}
         self._note = ui.label().classes("k-note").props('role="status"')

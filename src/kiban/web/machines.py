@@ -32,7 +32,8 @@ SHOWN = 5
 TICK = 30.0
 """Seconds between looks at how long machines have been up."""
 SCREEN = """<q-td :props="props"><div class="k-screen" :class="{off: !props.row.screen}">
-<img v-if="props.row.screen" alt="" :data-screen="'/screen/' + props.row.id"></div></q-td>"""
+<a v-if="props.row.screen" :href="'/console/' + props.row.id" :aria-label="props.row.connect"><img alt=""
+:data-screen="'/screen/' + props.row.id"></a></div></q-td>"""
 NAME = """<q-td :props="props"><a class="k-machine" :href="'/machine/' + props.row.id">{{ props.row.name }}</a>
 <div v-if="props.row.note" class="k-note">{{ props.row.note }}</div></q-td>"""
 FIGURE = """<q-td :props="props"><span v-if="props.row.state === 'running' || props.row.state === 'paused'"

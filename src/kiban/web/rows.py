@@ -69,6 +69,7 @@ def row(view: MachineView, words: Words) -> dict[str, Any]:
         "cpus": view.cpus if known else "",
         "memory": format_size(view.memory) if known else "",
         "uptime": _uptime(view, words),
+        "connect": words("connect to", name=view.name),
         "screen": view.state in ("running", "paused", "stopping"),
     }
 

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.responses import Response
 
-from kiban.web import jobs, machine, machines, pictures, usage
+from kiban.web import console, jobs, machine, machines, pictures, usage
 from kiban.web.base import Site
 from kiban.web.frame import looks
 from kiban.web.gate import STATIC
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
-PARTS = (machines, machine, pictures, jobs, usage)
+PARTS = (machines, machine, pictures, jobs, usage, console)
 """The modules with pages; each has `add`, which puts its routes on a site."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 RECONNECT = 10.0

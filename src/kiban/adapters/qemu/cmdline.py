@@ -127,6 +127,8 @@ def _process(line: CommandLine, machine: Machine, runtime: Runtime) -> None:
     for flag in ("-no-user-config", "-nodefaults"):
         line.add(flag)
     line.add("-display", "none")
+    # it listens nowhere: each viewer is handed over by add_client (see kiban.engine.display)
+    line.add("-vnc", "none,share=force-shared")
     line.add("-sandbox", SANDBOX)
     line.add("-msg", "timestamp=on")
     line.add("-chardev", f"socket,id=qmp,fd={runtime.qmp_fd},server=on,wait=off")

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine's screen for viewers: who may what, and what is passed on to QEMU."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import struct
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from engine_world import World, one, run, world
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kiban.adapters.qemu.rfb import MAX_CLIPBOARD, MAX_ENCODINGS, Message, Reader
+from kiban.engine import display, life, supervision
+from kiban.engine.display import Viewer
+from kiban.engine.handle import Handle
+from kiban.errors import BadInput, Conflict
+
+GREETING = b"RFB 003.008\n\x01\x01"
+FORMAT = bytes(20)
+ENCODINGS = b"\x02\x00\x00\x02" + bytes(8)
+UPDATE = b"\x03\x00" + struct.pack(">HHHH", 0, 0, 8, 8)
+KEY = b"\x04\x01\x00\x00" + struct.pack(">I", 0x61)
+QEMU_KEY = b"\xff\x00" + struct.pack(">HII", 1, 0x61, 30)
+POINTER = b"\x05\x01" + struct.pack(">HH", 3, 4)
+CLIPBOARD = b"\x06\x00\x00\x00" + struct.pack(">i", 5) + b"hello"
+EXTENDED = b"\x06\x00\x00\x00" + struct.pack(">i", -4) + b"\x05\x00\x00\x00"  # the clipboard's later form
+ALL = [FORMAT, ENCODINGS, UPDATE, KEY, QEMU_KEY, POINTER, CLIPBOARD, EXTENDED]
+MOST_KEPT = 4 + 4 * MAX_ENCODINGS
+
+
+def read(*pieces: bytes) -> list[Message]:
+    reader = Reader()
+    return [message for piece in pieces for message in reader.feed(piece)]
+
+
+@given(st.lists(st.sampled_from(ALL), max_size=8), st.lists(st.integers(0, 200), max_size=20))
+def test_messages_are_the_same_however_they_are_cut(messages: list[bytes], cuts: list[int]) -> None:
+    stream = GREETING + b"".join(messages)
+    places = sorted({min(cut, len(stream)) for cut in cuts})
+    pieces = [stream[a:b] for a, b in zip([0, *places], [*places, len(stream)], strict=True)]
+    found = read(*pieces)
+    assert found == read(stream)
+    whole = [message for message in messages if message[:1] != b"\x06"]
+    assert [m.data for m in found if m.kind not in ("greeting", "clipboard")] == whole
+    assert b"".join(m.data for m in found[:3]) == GREETING
+    assert not any(b"hello" in m.data for m in found)
+
+
+@given(st.binary(max_size=4000), st.booleans())
+@example(b"\x06\x00\x00\x00\x80\x00\x00\x00", True)
+@example(b"\x02\x00\xff\xff", True)
+def test_whatever_comes_is_refused_or_understood(data: bytes, greeted: bool) -> None:
+    reader = Reader()
+    with contextlib.suppress(BadInput):
+        for start in range(0, len(data), 7):
+            list(reader.feed((GREETING if greeted and not start else b"") + data[start : start + 7]))
+            assert len(reader._rest) < MOST_KEPT
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"RFB 003.003\n",
+        b"GET / HTTP/1.1\r\n",
+        b"RFB 003.008\n\x02",
+        GREETING + b"\x01",
+        GREETING + b"\xfa\x00\x01\x02",  # xvp: turn the machine off
+        GREETING + b"\xfb\x00\x00\x01",  # SetDesktopSize
+        GREETING + b"\xff\x01" + bytes(10),  # QEMU's audio
+        GREETING + b"\x02\x00" + struct.pack(">H", MAX_ENCODINGS + 1),
+        GREETING + b"\x06\x00\x00\x00" + struct.pack(">i", -MAX_CLIPBOARD - 1),
+    ],
+)
+def test_what_viewers_do_not_need_is_refused(said: bytes) -> None:
+    with pytest.raises(BadInput):
+        read(said)
+
+
+# at the fake QEMU
+
+
+@pytest.fixture
+def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with world(monkeypatch) as made:
+        monkeypatch.setenv("FAKE_QEMU_HANDS", str(made.root / "hands"))
+        yield made
+
+
+def at(there: World, work: Callable[[Handle], Awaitable[None]]) -> None:
+    """Do something with a machine that runs."""
+
+    async def go() -> None:
+        host, handle = await one(there)
+        await life.start(host, handle)
+        await work(handle)
+        await supervision.end(handle)
+
+    run(go())
+
+
+async def greet(viewer: Viewer) -> None:
+    await viewer.write(GREETING)
+    seen = b""
+    while not seen.endswith(b"fake"):
+        seen += await viewer.read()
+
+
+def felt(there: World) -> str:
+    hands = Path(there.root / "hands")
+    return hands.read_text() if hands.exists() else ""
+
+
+@pytest.mark.parametrize("hands", [False, True])
+def test_only_hands_touch_the_machine(there: World, hands: bool) -> None:
+    async def work(handle: Handle) -> None:
+        viewer = await display.connect(handle, hands=hands)
+        await greet(viewer)
+        handle.stirred.clear()
+        await viewer.write(KEY + QEMU_KEY + POINTER + CLIPBOARD + UPDATE)
+        assert await viewer.read()
+        expected = "key 0x61 down\nkey 0x61 down\npointer 1 3 4\n" if hands else ""
+        assert felt(there) == expected, "the clipboard stays here in any case"
+        assert handle.stirred.is_set() is hands
+        viewer.close()
+
+    at(there, work)
+
+
+def test_several_look_but_not_too_many(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(display, "MOST", 2)
+
+    async def work(handle: Handle) -> None:
+        first = await display.connect(handle, hands=False)
+        await greet(first)
+        second = await display.connect(handle, hands=False)
+        await greet(second)
+        with pytest.raises(Conflict, match="2 look"):
+            await display.connect(handle, hands=False)
+        first.close()
+        second.close()
+        async with asyncio.timeout(60):
+            while True:  # QEMU notices that they left
+                try:
+                    (await display.connect(handle, hands=False)).close()
+                    return
+                except Conflict:
+                    await asyncio.sleep(0.05)
+
+    at(there, work)
+
+
+def test_the_end_of_qemu_ends_the_viewing(there: World) -> None:
+    async def work(handle: Handle) -> None:
+        viewer = await display.connect(handle, hands=True)
+        await greet(viewer)
+        await supervision.end(handle)
+        assert await viewer.read() == b""
+        await viewer.write(KEY)
+        viewer.close()
+        with pytest.raises(Conflict, match="it is off"):
+            await display.connect(handle, hands=True)
+
+    at(there, work)
+
+
+def test_a_machine_started_by_an_older_kiban_has_no_live_screen(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAKE_QEMU", "no-vnc")
+
+    async def work(handle: Handle) -> None:
+        with pytest.raises(Conflict) as refused:
+            await display.connect(handle, hands=False)
+        assert refused.value.reason == "no-console"
+        assert "kiban restart" in refused.value.hint
+
+    at(there, work)

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The console: real noVNC in a real browser, through the real service, to the screen of the fake QEMU."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import machines
+import pytest
+from engine_world import World
+from fake_screen import FIRST
+from playwright.sync_api import Locator, Page, expect
+from web_service import WAIT, Place
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+import kiban
+from kiban.engine import novnc
+from kiban.errors import HostLacks
+from kiban.model.requests import DvdRequest
+
+expect.set_options(timeout=WAIT * 1000)
+Enter = Callable[..., Page]
+ASKED = [b"RFB 003.008\n", b"\x01", b"\x01"]
+"""How a viewer of RFB 3.8 begins."""
+
+
+@pytest.fixture(scope="module")
+def there(there: World) -> Iterator[World]:
+    """A machine of each generation, and the list of what is done to their keyboards and mice."""
+    try:
+        novnc.find()
+    except HostLacks as error:
+        pytest.skip(f"{error.message} {error.hint}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAKE_QEMU_HANDS", str(there.root / "hands"))
+        there.put(machines.make(1, serial=1, nics=(), dvds=(DvdRequest(),)))
+        there.put(machines.make(2, serial=2))
+        yield there
+
+
+@pytest.fixture
+def hands(there: World) -> Path:
+    """What was done to keyboards and mice, a line for each."""
+    file = there.root / "hands"
+    file.write_text("")
+    return file
+
+
+@pytest.fixture(autouse=True)
+def running(client: kiban.Client, there: World) -> None:
+    if client.machine("m1").state == "off":
+        client.start("m1")
+
+
+def visit(page: Page, place: Place, name: str = "m1") -> Locator:
+    page.goto(f"{page.url.rstrip('/')}/console/{place.client.machine(name).id}")
+    canvas = page.locator(".k-console canvas")
+    expect(canvas).to_be_visible()
+    return canvas
+
+
+def shows(page: Page, colour: tuple[int, int, int]) -> None:
+    page.wait_for_function(
+        """([r, g, b]) => { const canvas = document.querySelector(".k-console canvas");
+        const pixel = canvas?.getContext("2d").getImageData(canvas.width - 9, canvas.height - 9, 1, 1).data;
+        return pixel && pixel[0] === r && pixel[1] === g && pixel[2] === b; }""",
+        arg=list(colour),
+    )
+
+
+def felt(page: Page, hands: Path, what: str) -> None:
+    for _ in range(int(WAIT * 10)):
+        if what in hands.read_text().splitlines():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail(f"{what} is not in {hands.read_text()}")
+
+
+def after(key: str) -> tuple[int, int, int]:
+    return ord(key), 0, 200
+
+
+def test_the_screen_is_shown_and_typed_into(page: Page, place: Place, hands: Path) -> None:
+    canvas = visit(page, place)
+    shows(page, FIRST)
+    canvas.click()
+    expect(page.get_by_text("Keys go to the guest.")).to_be_visible()
+    page.keyboard.press("a")
+    shows(page, after("a"))
+    felt(page, hands, "key 0x61 up")
+    page.mouse.move(300, 300)
+    assert re.search(r"^pointer 1 \d+ \d+$", hands.read_text(), re.M), "the click"
+
+
+def test_the_keyboard_is_reached_and_left_with_keys(page: Page, place: Place, hands: Path) -> None:
+    canvas = visit(page, place)
+    canvas.focus()
+    page.keyboard.press("Tab")
+    felt(page, hands, "key 0xff09 down")
+    assert canvas.evaluate("canvas => canvas === document.activeElement"), "a tab is the guest's"
+    page.keyboard.press("Control+Alt+ArrowLeft")
+    expect(page.get_by_text("Click the screen")).to_be_visible()
+    felt(page, hands, "key 0xffe3 up")
+    felt(page, hands, "key 0xffe9 up")
+    assert page.evaluate("document.activeElement.closest('.k-console-bar') !== null")
+    assert "key 0xff51" not in hands.read_text(), "the arrow was not meant for the guest"
+
+
+def test_two_look_at_the_same_screen(enter: Enter, place: Place) -> None:
+    pages = [enter(), enter()]
+    for page in pages:
+        visit(page, place).click()
+    for page, key in zip(pages, "xy", strict=True):
+        page.keyboard.press(key)
+        for other in pages:
+            shows(other, after(key))
+
+
+def test_a_viewer_looks_and_cannot_touch(enter: Enter, page: Page, place: Place, hands: Path) -> None:
+    viewer = enter(place.as_("viewer"))
+    visit(viewer, place).click()
+    expect(viewer.get_by_text("keyboard and mouse do nothing")).to_be_visible()
+    viewer.keyboard.press("v")
+    for button in viewer.locator(".k-console-bar button[title='Your role may not do this.']").all():
+        expect(button).to_be_disabled()
+    visit(page, place).click()
+    hands.write_text("")
+    page.keyboard.press("k")
+    shows(viewer, after("k"))
+    assert "0x76" not in hands.read_text()
+
+
+def test_it_says_that_the_machine_is_off_and_connects_by_itself(page: Page, place: Place) -> None:
+    place.client.stop("m1", force=True)
+    page.goto(f"{page.url.rstrip('/')}/console/{place.client.machine('m1').id}")
+    expect(page.get_by_text("The machine is off. Press Start.")).to_be_visible()
+    page.get_by_role("button", name="Start", exact=True).click()
+    shows(page, FIRST)
+    place.client.stop("m1", force=True)
+    expect(page.get_by_text("The machine is off. Press Start.")).to_be_visible()
+    place.client.start("m1")
+    shows(page, FIRST)
+
+
+KEEP = """window.lines = []; window.WebSocket = new Proxy(WebSocket, { construct(kind, how) {
+const line = new kind(...how); if (line.url.endsWith("/screen")) window.lines.push(line); return line; } });"""
+"""Keeps a page's connections to screens, to be cut."""
+
+
+def test_a_lost_connection_is_made_again(page: Page, place: Place) -> None:
+    page.add_init_script(KEEP)
+    visit(page, place)
+    page.evaluate("window.lines[0].close()")
+    page.wait_for_function("window.lines.length > 1 && window.lines.at(-1).readyState === WebSocket.OPEN")
+    expect(page.locator(".k-console-note")).to_have_count(0)
+
+
+def test_text_is_typed_or_refused_as_a_whole(page: Page, place: Place) -> None:
+    visit(page, place)
+    page.get_by_label("Type text").click()
+    page.get_by_label("Text to type").fill("über é")
+    page.get_by_role("button", name="Type", exact=True).click()
+    expect(page.get_by_text("'é', 'ü' cannot be typed on a US keyboard.")).to_be_visible()
+
+
+def test_a_disc_that_is_not_there_is_refused(page: Page, place: Place, there: World) -> None:
+    visit(page, place)
+    page.get_by_label("Change the DVD").click()
+    page.get_by_text("Disc in dvd0").click()
+    form = page.get_by_role("dialog")
+    form.get_by_role("textbox").fill(str(there.root / "none.iso"))
+    form.get_by_role("button", name="Insert", exact=True).click()
+    expect(form).to_contain_text("There is no file")
+
+
+def test_the_picture_is_saved(page: Page, place: Place) -> None:
+    visit(page, place)
+    with page.expect_download() as saving:
+        page.get_by_label("Save a picture").click()
+    assert re.fullmatch(r"m1-\d{8}-\d{6}\.png", saving.value.suggested_filename)
+    assert saving.value.path().read_bytes().startswith(b"\x89PNG")
+
+
+def test_it_is_led_to_from_the_list_and_the_machine(page: Page) -> None:
+    page.get_by_label("Connect to m1").click()
+    expect(page.locator(".k-console canvas")).to_be_visible()
+    page.get_by_role("link", name="Settings and events").click()
+    page.get_by_role("link", name="Connect", exact=True).click()
+    expect(page.locator(".k-console canvas")).to_be_visible()
+
+
+def test_it_fits_a_phone(enter: Enter, place: Place) -> None:
+    page = enter(viewport={"width": 390, "height": 800})
+    visit(page, place)
+    page.wait_for_function("document.documentElement.scrollWidth <= 390")
+
+
+# without a browser
+
+
+class Line:
+    """A session, and WebSockets of it as a program makes them."""
+
+    def __init__(self, client: kiban.Client) -> None:
+        import http.client
+
+        parts = urlsplit(client.web().url)
+        self.host, self.port = parts.netloc, int(parts.port or 0)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        line.request("POST", "/login", parts.fragment, {"Host": self.host, "Origin": f"http://{self.host}"})
+        self.cookie = str(line.getresponse().headers["Set-Cookie"]).partition(";")[0]
+        line.close()
+
+    def open(self, path: str, **headers: str) -> ClientConnection:
+        said = {"Cookie": self.cookie, "Origin": f"http://{self.host}"} | headers
+        raw = socket.create_connection(("127.0.0.1", self.port), WAIT)
+        return connect(f"ws://{self.host}{path}", additional_headers=said, sock=raw, proxy=None)
+
+    def get(self, path: str) -> int:
+        import http.client
+
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
+        line.request("GET", path, headers={"Host": self.host, "Cookie": self.cookie})
+        status = line.getresponse().status
+        line.close()
+        return status
+
+
+def screen_of(client: kiban.Client, name: str = "m1") -> str:
+    return f"/console/{client.machine(name).id}/screen"
+
+
+def begin(line: ClientConnection) -> None:
+    for said in ASKED:
+        line.recv(WAIT)
+        line.send(said)
+    line.recv(WAIT)
+
+
+def test_another_sites_page_gets_no_screen(client: kiban.Client) -> None:
+    line = Line(client)
+    for headers in ({"Origin": "http://evil.example"}, {"Cookie": "kiban-1=x"}):
+        with pytest.raises(InvalidStatus, match="403"):
+            line.open(screen_of(client), **headers)
+
+
+def test_what_a_viewer_types_past_the_page_is_dropped(place: Place, hands: Path) -> None:
+    press = bytes([4, 1, 0, 0, 0, 0, 0, 0x76]) + bytes([255, 0, 0, 1, 0, 0, 0, 0x76, 0, 0, 0, 47])
+    point = bytes([5, 1, 0, 9, 0, 9])
+    with Line(place.as_("viewer")).open(screen_of(place.client)) as line:
+        begin(line)
+        line.send(press + point + bytes([3, 0]) + bytes(8))
+        assert isinstance(line.recv(WAIT), bytes), "what follows is answered"
+    assert hands.read_text() == ""
+    with Line(place.as_("operator")).open(screen_of(place.client)) as line:
+        begin(line)
+        line.send(press + point + bytes([3, 0]) + bytes(8))
+        line.recv(WAIT)
+        assert "key 0x76 down" in hands.read_text()
+
+
+@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", "text"])
+def test_what_is_not_rfb_ends_the_connection(client: kiban.Client, said: bytes | str) -> None:
+    with Line(client).open(screen_of(client)) as line:
+        line.recv(WAIT)
+        line.send(said)
+        with pytest.raises(ConnectionClosed, match="Reload the page"):
+            line.recv(WAIT)
+
+
+def test_a_machine_that_is_off_says_so(client: kiban.Client) -> None:
+    with Line(client).open(screen_of(client, "m2")) as line, pytest.raises(ConnectionClosed, match="it is off"):
+        line.recv(WAIT)
+
+
+def test_only_novncs_modules_are_given(client: kiban.Client) -> None:
+    line = Line(client)
+    assert line.get("/novnc/core/rfb.js") == 200
+    for path in ("core/../vnc.html", "vnc.html", "utils/novnc_proxy", "..%2f..%2fetc/passwd", "/etc/passwd", "core"):
+        assert line.get(f"/novnc/{path}") == 404, path
