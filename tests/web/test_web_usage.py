@@ -13,6 +13,7 @@ import machines
 import pytest
 from engine_world import World
 from playwright.sync_api import Locator, Page, expect
+from test_web_a11y import findings
 from web_service import WAIT, Place
 
 from kiban.model.requests import DvdRequest, NicRequest
@@ -163,6 +164,7 @@ def test_it_fits_a_phone_and_speaks_japanese(enter: Enter, place: Place, scheme:
     expect(chart(page, "メモリ")).to_be_visible()
     expect(page.get_by_text("ハートビート")).to_be_visible()
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
+    assert findings(page) == []
     colour = "getComputedStyle(document.querySelector('.k-charts svg path[stroke*=first]')).stroke"
     assert page.evaluate(colour) == {"dark": "rgb(122, 167, 255)", "light": "rgb(37, 99, 235)"}[scheme]
     del place
