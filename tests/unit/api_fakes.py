@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, cast
 
+from starlette.types import ASGIApp
+
 from kiban.adapters.disk.changing import Check
-from kiban.api.roles import Role
 from kiban.api.server import Listening, serve
 from kiban.api.web import Link
 from kiban.commands.registry import COMMANDS, Command
@@ -28,6 +29,7 @@ from kiban.engine.jobs import Jobs
 from kiban.engine.keyview import Key, KeysView, Revoked
 from kiban.engine.media import MediumView
 from kiban.engine.mounts import MountView
+from kiban.engine.tokens import Caller, TokenView
 from kiban.engine.tpmlog import MeasuredBoot, MeasuredEvent, Pcr, TpmView
 from kiban.engine.view import MachineView
 from kiban.errors import Conflict, NotFound
@@ -306,6 +308,9 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "disks.unmount": lambda: None,
     "disks.mounts": lambda: [MOUNT],
     "disks.check": lambda: Check(known=True, errors=1, leaks=2),
+    "tokens.list": lambda: [TokenView(name="ci", role="viewer", created="2026-01-01T00:00:00+00:00", used="")],
+    "tokens.create": lambda: "secret",
+    "tokens.revoke": lambda: None,
     "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
 }
 FAKES = {name: _fake(command) for name, command in COMMANDS.items()}
@@ -317,8 +322,11 @@ class FakeWeb:
     def __init__(self, host: Any, commands: Mapping[str, Command]) -> None:
         del host, commands
 
-    async def link(self, role: Role, port: int) -> Link:
-        return Link(f"http://127.0.0.1:{port}/login#for-{role}", 60.0)
+    async def link(self, caller: Caller, port: int, host: str) -> Link:
+        return Link(f"http://127.0.0.1:{port}/login#for-{caller.role}-{caller.name}-{host}", 60.0)
+
+    def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
+        raise NotImplementedError
 
     async def close(self) -> None:
         pass

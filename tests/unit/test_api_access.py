@@ -20,9 +20,9 @@ from test_api_routes import CALLS, Call
 
 import kiban
 from kiban import errors
-from kiban.api.roles import RIGHTS, Role
-from kiban.api.tokens import Tokens
 from kiban.commands.registry import COMMANDS
+from kiban.engine.tokens import Tokens
+from kiban.model.roles import RIGHTS, Role
 
 ROLES: tuple[Role, ...] = ("viewer", "operator", "admin")
 
@@ -75,9 +75,10 @@ def test_no_address_answers_without_a_token(service: Service, path: str) -> None
 
 
 def test_a_link_to_the_web_manager_has_the_callers_role(service: Service, secrets: dict[Role, str]) -> None:
-    assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin"
+    assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin--"
+    host = service.where.url.removeprefix("https://")
     for role in ROLES:
-        assert remote(service, secrets[role]).web().url.endswith(f"#for-{role}")
+        assert remote(service, secrets[role]).web().url.endswith(f"#for-{role}-a-{role}-{host}")
 
 
 def test_who_may_cancel_is_who_may_start_it(service: Service, secrets: dict[Role, str]) -> None:
@@ -118,7 +119,7 @@ def test_tokens_are_kept_as_hashes_for_the_owner_only(tmp_path: Path) -> None:
 def test_damaged_tokens_let_nobody_in(tmp_path: Path, text: str) -> None:
     (tmp_path / "tokens.json").write_text(text, encoding="latin-1")
     with pytest.raises(errors.Damaged):
-        Tokens(tmp_path).role(b"anything")
+        Tokens(tmp_path).find(b"anything")
 
 
 def test_another_certificate_is_not_spoken_to(service: Service, secrets: dict[Role, str]) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
 
 from kiban.api.app import create_app
-from kiban.api.tokens import Tokens
+from kiban.engine.tokens import Tokens
 
 # without the phase that tries each limit of each member: hundreds of requests for the largest bodies, most of the time
 quick = SchemathesisConfig.from_dict({"phases": {"coverage": {"enabled": False}}})

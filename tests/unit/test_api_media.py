@@ -18,10 +18,10 @@ import kiban
 from kiban import errors
 from kiban.adapters.disk import library, space
 from kiban.api.limit import MAX_BODY
-from kiban.api.tokens import Tokens
 from kiban.cli import app, main
 from kiban.commands import media
 from kiban.commands.registry import COMMANDS
+from kiban.engine.tokens import Tokens
 
 HEAD = b"PUT /v1/media/%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
 

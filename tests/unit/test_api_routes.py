@@ -152,6 +152,9 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
+    (lambda c: c.tokens(), ("tokens.list",)),
+    (lambda c: c.create_token("ci", "viewer"), ("tokens.create", "ci", "viewer")),
+    (lambda c: c.revoke_token("ci"), ("tokens.revoke", "ci")),
     (lambda c: c.secure_boot("web"), ("secureboot.show", "web")),
     (
         lambda c: c.enroll("web", db=["/a.pem"], mok=["/b.der"]),

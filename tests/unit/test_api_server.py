@@ -19,7 +19,7 @@ import kiban
 from kiban import errors
 from kiban.api.sockets import service_lock, tcp_socket, unix_socket
 from kiban.api.tls import given_or_own
-from kiban.api.tokens import Tokens
+from kiban.engine.tokens import Tokens
 from kiban.paths import Paths
 
 CLIENT = "import kiban; print(kiban.connect().version().pid)"

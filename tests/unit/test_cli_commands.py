@@ -18,11 +18,11 @@ import pytest
 from cli_fakes import FakeClient, view
 
 from kiban import __version__
-from kiban.api.tokens import Tokens
 from kiban.cli import app, arguments, cards, main, reads, verbs
 from kiban.cli.disk import disk
 from kiban.cli.media import media
 from kiban.cli.secureboot import secureboot
+from kiban.engine.tokens import Tokens
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
 from kiban.model.requests import ComRequest, DiskRequest, DvdRequest
@@ -435,10 +435,10 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_tokens_are_made_listed_and_revoked_without_a_service(kiban: Kiban, state: Path) -> None:
     secret = kiban("token", "create", "backup", "--role", "viewer").out.strip()
     assert len(secret) > 30
-    assert Tokens(state).role(secret.encode()) == "viewer"
+    assert Tokens(state).find(secret.encode()).role == "viewer"
     assert kiban("token", "list").out.splitlines()[1].split()[:2] == ["backup", "viewer"]
     (shown,) = json.loads(kiban("token", "list", "-o", "json").out)
-    assert set(shown) == {"name", "role", "created"}
+    assert set(shown) == {"name", "role", "created", "used"}
     assert kiban("token", "create", "backup").code == 4
     assert kiban("token", "revoke", "backup") == Outcome(0, "backup: revoked\n", "")
     assert kiban("token", "revoke", "backup").code == 3

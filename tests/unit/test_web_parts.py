@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The web manager's parts that need no browser: links and sessions, the catalogue of words."""
+"""The web manager's parts that need no browser: the catalogue of words, pictures, rows."""
 
 from __future__ import annotations
 
@@ -16,75 +16,17 @@ from typing import Any, cast
 import pytest
 from api_fakes import VIEW
 
-from kiban.api.roles import Role
 from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
 from kiban.errors import NotAllowed
 from kiban.model.outcome import Boot
-from kiban.web import access, bulk, frame, hardware, pictures, rows, words
-from kiban.web.access import Access
+from kiban.model.roles import Role
+from kiban.web import bulk, frame, hardware, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 
 SCREENSHOT = COMMANDS["screen.screenshot"]
 PAGES = sorted(Path(bulk.__file__).parent.rglob("*.py"))
-
-
-def test_a_link_is_good_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def main() -> None:
-        doors = Access()
-        early, late = doors.link("viewer"), doors.link("viewer")
-        now = time.monotonic()
-        monkeypatch.setattr(time, "monotonic", lambda: now + access.LINK_SECONDS - 1)
-        assert (visit := doors.find(doors.begin(early))) is not None
-        assert visit.role == "viewer"
-        monkeypatch.setattr(time, "monotonic", lambda: now + access.LINK_SECONDS + 1)
-        with pytest.raises(NotAllowed):
-            doors.begin(late)
-
-    asyncio.run(main())
-
-
-def test_a_session_ends_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access, "SESSION_SECONDS", 0.01)
-
-    async def main() -> None:
-        doors = Access()
-        key = doors.begin(doors.link("admin"))
-        visit = doors.find(key)
-        assert visit is not None
-        await asyncio.wait_for(visit.over.wait(), 30)
-        assert doors.find(key) is None
-
-    asyncio.run(main())
-
-
-def test_neither_links_nor_sessions_pile_up() -> None:
-    async def main() -> None:
-        doors = Access()
-        keys = [doors.begin(doors.link("viewer")) for _ in range(access.KEPT)]
-        first = doors.find(keys[0])
-        assert first is not None
-        doors.begin(doors.link("viewer"))
-        assert first.over.is_set()
-        assert (doors.find(keys[0]), doors.find(keys[1]) is None) == (None, False)
-        links = [doors.link("viewer") for _ in range(access.KEPT + 1)]
-        with pytest.raises(NotAllowed):
-            doors.begin(links[0])
-        doors.begin(links[1])
-
-    asyncio.run(main())
-
-
-def test_secrets_are_kept_as_hashes() -> None:
-    async def main() -> None:
-        doors = Access()
-        link, used = doors.link("admin"), doors.link("admin")
-        key = doors.begin(used)
-        kept = repr(vars(doors))
-        assert not any(secret in kept for secret in (link, used, key))
-
-    asyncio.run(main())
 
 
 def test_every_word_is_in_both_languages_and_used() -> None:

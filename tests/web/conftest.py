@@ -65,14 +65,15 @@ Enter = Callable[..., Page]
 
 
 @pytest.fixture
-def enter(browser: Browser, client: kiban.Client) -> Iterator[Enter]:
+def enter(browser: Browser, place: Place) -> Iterator[Enter]:
     """Opens a browser of its own on the web manager; it may ask no other host for anything, and complain of nothing."""
     asked: list[str] = []
     complaints: list[str] = []
     contexts = []
 
-    def enter(who: kiban.Client = client, **how: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | how)
+    def enter(who: kiban.Client = place.client, **how: Any) -> Page:
+        look = {"viewport": {"width": 1280, "height": 800}, "ignore_https_errors": True}  # the certificate is our own
+        context = browser.new_context(**look | how)
         contexts.append(context)
         context.set_default_timeout(WAIT * 1000)
         context.on("request", lambda request: asked.append(request.url))
@@ -85,8 +86,8 @@ def enter(browser: Browser, client: kiban.Client) -> Iterator[Enter]:
     yield enter
     for context in contexts:
         context.close()
-    own = client.web().url.partition("/login")[0]
-    assert [url for url in asked if not url.startswith((own, "data:", "blob:"))] == []
+    own = place.client.web().url.partition("/login")[0]
+    assert [url for url in asked if not url.startswith((own, place.url, "data:", "blob:"))] == []
     assert complaints == []
 
 

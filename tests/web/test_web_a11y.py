@@ -19,6 +19,7 @@ PAGES = {
     "machines": "/",
     "running": "/machine/{m1}",
     "refusing": "/machine/{m2}",
+    "users": "/users",
     "gone": "/machine/nowhere",
     "jobs": "/jobs",
     "screen": "/console/{m1}",

@@ -3,54 +3,17 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import socket
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page
+from web_caller import SOCKET, Caller, hear
 from web_service import WAIT
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
 
 import kiban
 from kiban.api.limit import MAX_BODY
 from kiban.web.gate import LOGIN
-
-SOCKET = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
-
-
-class Caller:
-    """Whoever speaks HTTP to the web manager, as a browser would or otherwise."""
-
-    def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        assert parts.hostname is not None
-        self.host, self.own, self.secret = parts.netloc, f"http://{parts.netloc}", parts.fragment
-        self.port = int(parts.port or 0)
-        self.cookie = ""
-
-    def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        said = {"Host": self.host, "Cookie": self.cookie} | ({"Origin": self.own} if method != "GET" else {})
-        line.request(method, path, body, {k: v for k, v in (said | headers).items() if v})
-        answer = line.getresponse()
-        found = answer.status, answer.headers, answer.read()
-        line.close()
-        return found
-
-    def enter(self) -> None:
-        status, headers, _ = self.ask("POST", "/login", self.secret)
-        assert status == 204
-        self.cookie = headers["Set-Cookie"].partition(";")[0]
-
-    def socket(self, **headers: str) -> ClientConnection:
-        said = {"Cookie": self.cookie, "Origin": self.own} | headers
-        address = f"ws://{said.pop('Host', self.host)}{SOCKET}"
-        kept = {name: value for name, value in said.items() if value}
-        line = socket.create_connection(("127.0.0.1", self.port), WAIT)
-        return connect(address, additional_headers=kept, sock=line, proxy=None)
 
 
 @pytest.fixture
@@ -95,7 +58,7 @@ def test_a_wrong_cookie_is_none(caller: Caller, cookie: str) -> None:
     caller.cookie = cookie.format(port=caller.port, key=key)
     assert caller.ask("GET", "/")[0] == 401
     with pytest.raises(InvalidStatus, match="403"):
-        caller.socket()
+        caller.websocket()
 
 
 def test_the_cookie_is_for_this_site_and_no_script(caller: Caller) -> None:
@@ -117,7 +80,7 @@ def test_another_hosts_name_is_refused(caller: Caller, host: str) -> None:
             status, _, body = caller.ask(method, path, Host=named, Origin=f"http://{named}")
             assert (status, json.loads(body)["code"]) == (403, "wrong-host")
     with pytest.raises(InvalidStatus, match="403"):
-        caller.socket(Host=named, Origin=f"http://{named}")
+        caller.websocket(Host=named, Origin=f"http://{named}")
 
 
 @pytest.mark.parametrize(
@@ -133,23 +96,18 @@ def test_another_sites_page_is_refused(caller: Caller, origin: str) -> None:
     if said:
         assert caller.ask("GET", "/", Origin=said)[0] == 403
     with pytest.raises(InvalidStatus, match="403"):
-        caller.socket(Origin=said)
+        caller.websocket(Origin=said)
     assert caller.ask("GET", "/")[0] == 200, "the session is not ended by what others try"
 
 
 def test_a_sessions_sockets_end_with_it(caller: Caller) -> None:
     caller.enter()
-    with caller.socket() as line:
+    with caller.websocket() as line:
         assert str(line.recv(WAIT)).startswith("0{"), "engine.io greets"
         assert caller.ask("POST", "/logout")[0] == 204
         with pytest.raises(ConnectionClosed):
-            _hear(line)
+            hear(line)
     assert caller.ask("GET", "/")[0] == 401
-
-
-def _hear(line: ClientConnection) -> None:
-    while True:
-        line.recv(WAIT)
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(caller: Caller) -> None:
@@ -184,6 +142,21 @@ def test_a_used_link_is_explained(page: Page, client: kiban.Client) -> None:
     page.context.clear_cookies()
     page.goto(link)
     page.get_by_text("more than a minute old").wait_for()
+
+
+def test_the_name_is_nobody_elses(page: Page, caller: Caller) -> None:
+    """A browser takes it to loopback, and what is on another port of 127.0.0.1 gets no cookie of it."""
+    assert page.url == f"http://{caller.host}/"
+    assert caller.host.split(":")[0].endswith(".localhost")
+    (cookie,) = [one for one in page.context.cookies() if one.get("name", "") == f"kiban-{caller.port}"]
+    assert cookie.get("domain") == caller.host.split(":")[0]
+
+
+def test_where_a_browser_does_not_know_the_name_the_address_does(caller: Caller) -> None:
+    caller.host = f"127.0.0.1:{caller.port}"
+    caller.own = f"http://{caller.host}"
+    caller.enter()
+    assert caller.ask("GET", "/")[0] == 200
 
 
 def test_out_is_out(page: Page) -> None:

@@ -4,19 +4,18 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import machines
 import pytest
 from engine_world import World
 from fake_screen import FIRST
 from playwright.sync_api import Locator, Page, expect
+from web_caller import Caller
 from web_service import WAIT, Place
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import ClientConnection
 
 import kiban
 from kiban.engine import novnc
@@ -203,32 +202,11 @@ def test_it_fits_a_phone(enter: Enter, place: Place) -> None:
 # without a browser
 
 
-class Line:
-    """A session, and WebSockets of it as a program makes them."""
-
-    def __init__(self, client: kiban.Client) -> None:
-        import http.client
-
-        parts = urlsplit(client.web().url)
-        self.host, self.port = parts.netloc, int(parts.port or 0)
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        line.request("POST", "/login", parts.fragment, {"Host": self.host, "Origin": f"http://{self.host}"})
-        self.cookie = str(line.getresponse().headers["Set-Cookie"]).partition(";")[0]
-        line.close()
-
-    def open(self, path: str, **headers: str) -> ClientConnection:
-        said = {"Cookie": self.cookie, "Origin": f"http://{self.host}"} | headers
-        raw = socket.create_connection(("127.0.0.1", self.port), WAIT)
-        return connect(f"ws://{self.host}{path}", additional_headers=said, sock=raw, proxy=None)
-
-    def get(self, path: str) -> int:
-        import http.client
-
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        line.request("GET", path, headers={"Host": self.host, "Cookie": self.cookie})
-        status = line.getresponse().status
-        line.close()
-        return status
+def caller(client: kiban.Client) -> Caller:
+    """A session, as a program has it."""
+    found = Caller(client.web().url)
+    found.enter()
+    return found
 
 
 def screen_of(client: kiban.Client, name: str = "m1") -> str:
@@ -243,21 +221,21 @@ def begin(line: ClientConnection) -> None:
 
 
 def test_another_sites_page_gets_no_screen(client: kiban.Client) -> None:
-    line = Line(client)
+    line = caller(client)
     for headers in ({"Origin": "http://evil.example"}, {"Cookie": "kiban-1=x"}):
         with pytest.raises(InvalidStatus, match="403"):
-            line.open(screen_of(client), **headers)
+            line.websocket(screen_of(client), **headers)
 
 
 def test_what_a_viewer_types_past_the_page_is_dropped(place: Place, hands: Path) -> None:
     press = bytes([4, 1, 0, 0, 0, 0, 0, 0x76]) + bytes([255, 0, 0, 1, 0, 0, 0, 0x76, 0, 0, 0, 47])
     point = bytes([5, 1, 0, 9, 0, 9])
-    with Line(place.as_("viewer")).open(screen_of(place.client)) as line:
+    with caller(place.as_("viewer")).websocket(screen_of(place.client)) as line:
         begin(line)
         line.send(press + point + bytes([3, 0]) + bytes(8))
         assert isinstance(line.recv(WAIT), bytes), "what follows is answered"
     assert hands.read_text() == ""
-    with Line(place.as_("operator")).open(screen_of(place.client)) as line:
+    with caller(place.as_("operator")).websocket(screen_of(place.client)) as line:
         begin(line)
         line.send(press + point + bytes([3, 0]) + bytes(8))
         line.recv(WAIT)
@@ -266,7 +244,7 @@ def test_what_a_viewer_types_past_the_page_is_dropped(place: Place, hands: Path)
 
 @pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", "text"])
 def test_what_is_not_rfb_ends_the_connection(client: kiban.Client, said: bytes | str) -> None:
-    with Line(client).open(screen_of(client)) as line:
+    with caller(client).websocket(screen_of(client)) as line:
         line.recv(WAIT)
         line.send(said)
         with pytest.raises(ConnectionClosed, match="Reload the page"):
@@ -274,12 +252,12 @@ def test_what_is_not_rfb_ends_the_connection(client: kiban.Client, said: bytes |
 
 
 def test_a_machine_that_is_off_says_so(client: kiban.Client) -> None:
-    with Line(client).open(screen_of(client, "m2")) as line, pytest.raises(ConnectionClosed, match="it is off"):
+    with caller(client).websocket(screen_of(client, "m2")) as line, pytest.raises(ConnectionClosed, match="it is off"):
         line.recv(WAIT)
 
 
 def test_only_novncs_modules_are_given(client: kiban.Client) -> None:
-    line = Line(client)
-    assert line.get("/novnc/core/rfb.js") == 200
+    line = caller(client)
+    assert line.ask("GET", "/novnc/core/rfb.js")[0] == 200
     for path in ("core/../vnc.html", "vnc.html", "utils/novnc_proxy", "..%2f..%2fetc/passwd", "/etc/passwd", "core"):
-        assert line.get(f"/novnc/{path}") == 404, path
+        assert line.ask("GET", f"/novnc/{path}")[0] == 404, path

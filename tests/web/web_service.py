@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import kiban
-from kiban.api.roles import Role
 from kiban.api.server import Listening
-from kiban.api.tokens import Tokens
+from kiban.engine.tokens import Tokens
+from kiban.model.roles import Role
 from kiban.paths import Paths
 
 WAIT = 60.0
@@ -29,13 +29,15 @@ class Place:
 
     def __init__(self, paths: Paths, url: str, fingerprint: str) -> None:
         self.client = kiban.connect(f"unix://{paths.socket}")
-        self._paths, self._url, self._fingerprint = paths, url, fingerprint
+        self.tokens, self.url, self._fingerprint = Tokens(paths.state), url, fingerprint
 
     def as_(self, role: Role) -> kiban.Client:
         """A client with a token of that role."""
-        tokens = Tokens(self._paths.state)
-        name = f"{role}-{len(tokens.list())}"
-        return kiban.connect(self._url, tokens.create(name, role), fingerprint=self._fingerprint)
+        return self.with_token(self.tokens.create(f"{role}-{len(self.tokens.list())}", role))
+
+    def with_token(self, token: str) -> kiban.Client:
+        """A client that comes over TLS."""
+        return kiban.connect(self.url, token, fingerprint=self._fingerprint)
 
 
 @contextmanager
@@ -65,7 +67,7 @@ def _main() -> None:
     own = process.Account("me", os.geteuid(), os.getegid())
     process.account = lambda name="": own
     os.chdir("/")
-    run(Paths.default(), listen="127.0.0.1:0", web=Manager, ready=_ready)
+    run(Paths.default(), listen="127.0.0.1:0", web=Manager, ready=_ready, names=())
 
 
 def _ready(where: Listening) -> None:

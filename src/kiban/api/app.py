@@ -20,6 +20,7 @@ from kiban.api import (
     secureboot,
     service,
     takeover,
+    tokens,
     tpm,
     usage,
     web,
@@ -64,7 +65,7 @@ def create_app(host: Host | None, commands: Mapping[str, Command] | None = None)
     )
     app.state.host, app.state.commands, app.state.stopping = host, commands, asyncio.Event()
     app.state.web = None
-    parts = (machines, takeover, devices, disks, media, secureboot, bootcheck, tpm, usage, service, web)
+    parts = (machines, takeover, devices, disks, media, secureboot, bootcheck, tpm, usage, service, tokens, web)
     for part in parts:
         app.include_router(part.router)
     app.state.routes = [route for part in parts for route in part.router.routes]

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from kiban.api.app import create_app
-from kiban.api.gate import LocalGate, TokenGate
+from kiban.api.gate import Fork, LocalGate, TokenGate
 from kiban.api.limit import MAX_BODY
 from kiban.api.sockets import service_lock, tcp_socket, unix_socket
 from kiban.api.tls import Certificate, given_or_own
-from kiban.api.tokens import Tokens
 from kiban.api.web import WebManager
+from kiban.engine.tokens import Tokens
 from kiban.paths import Paths
 
 if TYPE_CHECKING:
@@ -62,19 +62,21 @@ def run(
     key: Path | None = None,
     ready: Ready | None = None,
     web: Web | None = None,
+    names: Collection[str] | None = None,
 ) -> None:
     """Be the service of `paths` until SIGTERM or SIGINT; machines run on.
 
     Args:
         listen: `host:port` to answer on over TLS as well, with `cert` and `key` or a certificate of its own.
         ready: called once callers are answered.
-        web: makes the web manager, which starts when it is first asked for.
+        web: makes the web manager, which starts on loopback when it is first asked for.
+        names: have the web manager's pages over TLS as well, under those of the certificate and these. None: have not.
 
     Raises:
         Conflict: there is a service already, or the port is taken. NotAllowed, BadInput, Failed: as their words say.
     """
     with service_lock(paths):
-        asyncio.run(_run(paths, listen=listen, cert=cert, key=key, ready=ready, web=web))
+        asyncio.run(_run(paths, listen=listen, cert=cert, key=key, ready=ready, web=web, names=names))
 
 
 async def _run(paths: Paths, **how: Any) -> None:
@@ -101,6 +103,7 @@ async def serve(
     autostart: bool = False,
     commands: Mapping[str, Command] | None = None,
     web: Web | None = None,
+    names: Collection[str] | None = None,
 ) -> None:
     """Answer callers of `host` until `stop` is set. The caller holds the service lock, and closes the host."""
     app = create_app(host, commands)
@@ -114,7 +117,11 @@ async def serve(
             certificate = given_or_own(cert, key, host.paths.state)
             context = certificate.context()
             remote = stack.enter_context(tcp_socket(listen))
-            servers.append((Server(TokenGate(app, Tokens(host.paths.state)), context), remote))
+            gate: ASGIApp = TokenGate(app, Tokens(host.paths.state))
+            if names is not None and app.state.web is not None:
+                own = {*names, *certificate.names(), listen.rpartition(":")[0]}
+                gate = Fork(gate, app.state.web.over_tls(remote.getsockname()[1], own))
+            servers.append((Server(gate, context, sockets=names is not None), remote))
             where = _listening(host.paths.socket, remote, certificate)
         tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
         await asyncio.gather(*(server.up.wait() for server, _ in servers))
@@ -127,10 +134,10 @@ async def serve(
             await asyncio.wait({first})
         await host.jobs.stop()  # whoever waits for one hears how it ended
         app.state.stopping.set()
-        if app.state.web is not None:
-            await app.state.web.close()
         for server, _ in servers:
             server.should_exit = True
+        if app.state.web is not None:
+            await app.state.web.close()
         await asyncio.gather(*tasks)
 
 
@@ -161,19 +168,19 @@ def _notify(state: str) -> None:
 class Server(uvicorn.Server):
     """Uvicorn on a socket that is bound already; signals are the service's own to handle.
 
-    `pages` is for the web manager's application, which has WebSockets and wants to be told of start and end.
+    `sockets` is for the web manager's pages, which have WebSockets.
     """
 
-    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None, *, pages: bool = False) -> None:
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None, *, sockets: bool = False) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
                 http="h11",
-                ws="websockets-sansio" if pages else "none",
+                ws="kiban.api.websocket:WebSocket" if sockets else "none",
                 ws_max_size=MAX_BODY,
                 ws_per_message_deflate=False,
-                lifespan="on" if pages else "off",
+                lifespan="off",
                 log_config=None,
                 access_log=False,
                 proxy_headers=False,

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, Query, Request, Response
 
-from kiban.api.roles import RIGHTS, Permission, Role
 from kiban.engine.jobs import LIVE, Job
 from kiban.engine.progress import Progress
+from kiban.engine.tokens import Caller
 from kiban.errors import NotAllowed
+from kiban.model.roles import RIGHTS, Permission, Role
 from kiban.problem import from_problem
 from kiban.wire import answers, translate
 
@@ -113,7 +114,8 @@ class Session:
 
 async def _session(request: Request) -> Session:
     state = request.app.state
-    return Session(state.host, state.commands, request.scope.get("kiban.role"))
+    caller: Caller | None = request.scope.get("kiban.caller")
+    return Session(state.host, state.commands, None if caller is None else caller.role)
 
 
 Api = Annotated[Session, Depends(_session)]

@@ -44,6 +44,19 @@ class Certificate:
             ) from error
         return hashlib.sha256(der).hexdigest()
 
+    def names(self) -> set[str]:
+        """What the certificate is for, as in a URL: lower case, IPv6 in brackets, `*.example.org` as it is."""
+        from cryptography import x509
+
+        found = x509.load_pem_x509_certificate(self.cert.read_bytes()).extensions
+        try:
+            names = found.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return set()
+        addresses = names.get_values_for_type(x509.IPAddress)
+        shown = {f"[{address}]" if ":" in str(address) else str(address) for address in addresses}
+        return shown | {name.lower() for name in names.get_values_for_type(x509.DNSName)}
+
     def context(self) -> ssl.SSLContext:
         """What a server needs; BadInput when certificate and key are no pair."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

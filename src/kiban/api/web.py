@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
 from fastapi import APIRouter, Request
+from starlette.types import ASGIApp
 
-from kiban.api.roles import Role
 from kiban.api.session import Api
+from kiban.engine.tokens import Caller
 from kiban.errors import HostLacks
 from kiban.wire import answers, requests
 
@@ -27,8 +29,16 @@ class Link:
 class WebManager(Protocol):
     """What the API has to know of it."""
 
-    async def link(self, role: Role, port: int) -> Link:
-        """Start it if need be, and let somebody in with that role."""
+    async def link(self, caller: Caller, port: int, host: str) -> Link:
+        """Start it if need be, and let a browser in as that caller.
+
+        Args:
+            port: on loopback; 0 for any.
+            host: where the caller has reached the service over TLS; empty for none.
+        """
+
+    def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
+        """Its pages for the service's own TLS address, under these names."""
 
     async def close(self) -> None:
         """Stop it."""
@@ -36,11 +46,15 @@ class WebManager(Protocol):
 
 @router.post("/web")
 async def open_web(api: Api, request: Request, how: requests.Web | None = None) -> answers.WebLink:
-    """Start the web manager on the service's host, and make an address that lets a browser in, once."""
+    """Make an address that lets a browser into the web manager, once.
+
+    For callers over TLS it is the address that they have used, if the service has pages there; otherwise, and with a
+    port, the web manager is on loopback of the service's host.
+    """
     api.allow("read")
-    assert api.role is not None  # noqa: S101  # or it would not have been allowed
     manager: WebManager | None = request.app.state.web
     if manager is None:
         raise HostLacks("This service has no web manager.", "Start it with kiban serve.")
-    link = await manager.link(api.role, (how or requests.Web()).port)
+    host = request.headers.get("host", "") if request.url.scheme == "https" else ""
+    link = await manager.link(request.scope["kiban.caller"], (how or requests.Web()).port, host)
     return answers.WebLink.model_validate(link)

@@ -7,7 +7,9 @@ These work on this user's own state directory and need no running service, so to
 from __future__ import annotations
 
 import os
+import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -19,13 +21,14 @@ from kiban.errors import BadInput
 
 if TYPE_CHECKING:
     from kiban.api.server import Listening
-    from kiban.api.tokens import Tokens
+    from kiban.engine.tokens import Tokens
 
 token = typer.Typer(help="Make, list and revoke tokens for callers over the network.")
 TokenName = Annotated[str, typer.Argument(metavar="NAME", help="Whom or what the token is for.")]
 
 
 def serve(
+    *,
     listen: Annotated[
         str | None,
         typer.Option("--listen", metavar="HOST:PORT", help="Answer over TLS as well, to callers with a token."),
@@ -34,6 +37,15 @@ def serve(
         Path | None, typer.Option("--cert", metavar="FILE", help="Certificate (PEM); without it Kiban makes its own.")
     ] = None,
     key: Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Private key (PEM) of --cert.")] = None,
+    pages: Annotated[
+        bool, typer.Option("--web", help="With --listen: the web manager there too, for browsers with a token.")
+    ] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name", metavar="NAME[:PORT]", help="With --web: what browsers call it, besides the certificate's names."
+        ),
+    ] = None,
     output: Output = "table",
 ) -> None:
     """Be the service, until Ctrl-C or SIGTERM; machines run on. Other commands start it by themselves.
@@ -42,11 +54,16 @@ def serve(
     Examples:
       kiban serve
       kiban serve --listen 0.0.0.0:8443 --cert host.pem --key host.key
+      kiban serve --listen 0.0.0.0:8443 --web --name vms.example.org
     """
     if (cert is None) != (key is None):
         raise BadInput("A certificate and its key belong together.", "Say both --cert and --key, or neither.")
-    if cert is not None and listen is None:
-        raise BadInput("A certificate is used only over TLS.", "Say --listen HOST:PORT too.")
+    if listen is None and (cert is not None or pages):
+        what = "--web is for the web manager" if pages else "A certificate is used only"
+        raise BadInput(f"{what} over TLS.", "Say --listen HOST:PORT too.")
+    if name and not pages:
+        raise BadInput("A name is what browsers call the web manager.", "Say --web too.")
+    names = tuple(_name(one) for one in name or ()) if pages else None
     import logging
 
     from kiban.api.server import run
@@ -58,7 +75,14 @@ def serve(
     paths = Paths.default()
     cert, key = cert and cert.absolute(), key and key.absolute()
     os.chdir("/")  # a service must not hold the directory it happened to be started in
-    run(paths, listen=listen, cert=cert, key=key, ready=_as_json if output == "json" else None, web=Manager)
+    ready = _as_json if output == "json" else None
+    run(paths, listen=listen, cert=cert, key=key, ready=ready, web=Manager, names=names)
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?", text):
+        raise BadInput(f"{text[:80]!r} is no name of a host.", "Say NAME or NAME:PORT, such as vms.example.org:443.")
+    return text.lower()
 
 
 def _as_json(where: Listening) -> None:
@@ -93,17 +117,17 @@ def create(
 
 @token.command("list")
 def list_(output: Output = "table") -> None:
-    """List the tokens' names and roles.
+    """List the tokens: names, roles, when they were made and last used.
 
     \b
     Example:
       kiban token list
     """
-    found = [{"name": t.name, "role": t.role, "created": t.created} for t in _tokens().list()]
+    found = [asdict(token) for token in _tokens().shown()]
     if output == "json":
         print_json(found)
     elif found:
-        table(("name", "role", "created"), (tuple(t.values()) for t in found))
+        table(("name", "role", "created", "used"), (tuple(t.values()) for t in found))
     else:
         say("There are no tokens.")
 
@@ -122,7 +146,7 @@ def revoke(name: TokenName, output: Output = "table") -> None:
 
 
 def _tokens() -> Tokens:
-    from kiban.api.tokens import Tokens
+    from kiban.engine.tokens import Tokens
     from kiban.paths import Paths
 
     return Tokens(Paths.default().state)

@@ -20,11 +20,11 @@ from kiban.client.records import (
     SecureBoot,
     Tpm,
     Version,
-    WebLink,
 )
 from kiban.client.records_disks import DiskCheck, DiskInfo, DiskMount
 from kiban.client.records_media import Advice, MediumFile
 from kiban.client.records_usage import GuestState, Usage
+from kiban.client.tokens import Ways
 from kiban.client.transport import ANSWER, Transport, quote
 from kiban.errors import BadInput, KibanError
 from kiban.problem import from_problem
@@ -81,11 +81,12 @@ def connect(
     if parts.scheme == "https" and parts.hostname and parts.path in ("", "/"):
         fingerprint = fingerprint or os.environ.get("KIBAN_FINGERPRINT") or ""
         dial = tls(parts.hostname, parts.port or 443, fingerprint, ca or os.environ.get("KIBAN_CA"))
-        return Client(Transport(dial, url, token or os.environ.get("KIBAN_TOKEN")), local=False)
+        secret = token or os.environ.get("KIBAN_TOKEN")
+        return Client(Transport(dial, url, secret, host=parts.netloc.rpartition("@")[2]), local=False)
     raise BadInput(f"{url[:200]!r} is no address of a service.", "Say https://HOST:PORT or unix:///PATH.")
 
 
-class Client:
+class Client(Ways):
     """A service's machines. Safe to use from several threads; every call is a connection of its own.
 
     All methods raise the errors of `kiban.errors`, as the service's own commands do. `name` is a machine's name or id.
@@ -453,10 +454,6 @@ class Client:
     def version(self) -> Version:
         """What answers."""
         return Version(self._transport.call("GET", "/v1/version"))
-
-    def web(self, port: int = 0) -> WebLink:
-        """Start the web manager on the service's host, on loopback, and get an address that lets a browser in, once."""
-        return WebLink(self._transport.call("POST", "/v1/web", {"port": port}))
 
     def _post(self, name: str, verb: str, body: Any = None) -> Machine:
         return Machine(self._transport.call("POST", path_of(name, verb), body))

@@ -64,6 +64,7 @@ class Transport:
         connect: makes a connection to it; may raise NoService.
         where: what to call it in messages.
         token: who the caller is, over TLS.
+        host: what the service is called in the address, over TLS.
         again: connects to it without starting it, where `connect` may do that.
     """
 
@@ -73,11 +74,13 @@ class Transport:
         where: str,
         token: str | None = None,
         again: Callable[[], socket.socket] | None = None,
+        host: str = "kiban",
     ) -> None:
         self._connect = connect
         self._again = again or connect
         self._where = where
         self._token = token
+        self._host = host
 
     def open(
         self,
@@ -156,7 +159,7 @@ class Transport:
             answer.close()
 
     def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> bytes:
-        lines = [f"{method} {path} HTTP/1.0", "Host: kiban", "Accept: application/json, */*"]
+        lines = [f"{method} {path} HTTP/1.0", f"Host: {self._host}", "Accept: application/json, */*"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         data = b"" if body is None else json.dumps(body, default=_plain).encode()
         if self._token is not None:

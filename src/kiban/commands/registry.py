@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from kiban.commands import (
     bootcheck,
@@ -18,11 +18,11 @@ from kiban.commands import (
     screen,
     secureboot,
     takeover,
+    tokens,
     tpm,
     usage,
 )
-
-Permission = Literal["read", "operate", "manage"]
+from kiban.model.roles import Permission
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,9 @@ COMMANDS: dict[str, Command] = {
         Command("secureboot.audit", secureboot.audit, "read", True),
         Command("bootcheck.explain", bootcheck.explain, "read", False),
         Command("bootcheck.explain_path", bootcheck.explain_path, "operate", False),
+        Command("tokens.list", tokens.list_all, "manage", False),
+        Command("tokens.create", tokens.create, "manage", False),
+        Command("tokens.revoke", tokens.revoke, "manage", False),
         Command("doctor.report", doctor.report, "read", False),
     )
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who may see the pages: links that work once, and the sessions that they become. All of it is in memory only.
+"""Who may see the pages: links that work once, tokens, and the sessions that they become. All is in memory only.
 
-Both are 256 random bits, kept as SHA-256; whoever reads the service's memory dump or a log finds none that works.
+Secrets are 256 random bits, kept as SHA-256; whoever reads the service's memory dump or a log finds none that works.
 """
 
 from __future__ import annotations
@@ -11,67 +11,111 @@ import hashlib
 import secrets
 import time
 from dataclasses import dataclass, field
-from typing import TypeVar
+from datetime import UTC, datetime
 
-from kiban.api.roles import Role
+from kiban.engine.tokens import Caller, Tokens
 from kiban.errors import NotAllowed
 
-T = TypeVar("T")
 LINK_SECONDS = 60.0
 SESSION_SECONDS = 12 * 3600.0
-KEPT = 100
-"""Links and sessions, each; the oldest goes when there are more."""
+KEPT = 50
+"""Links and sessions of one caller, each; the oldest goes when there are more."""
+LOOK = 1.0
+"""Seconds between looks at whether sessions' tokens are still good."""
 
 
 @dataclass(frozen=True, eq=False)
 class Visit:
-    """A session: what its browser may do, until it is `over`."""
+    """A session: whose it is and what its browser may do, until it is `over`."""
 
-    role: Role
+    caller: Caller
+    where: str = ""
+    """Address that it was begun from."""
+    id: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Names it in lists; it lets nobody in."""
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Access:
-    """The links and sessions of one web manager."""
+@dataclass(frozen=True, eq=False)
+class _Link:
+    caller: Caller
+    until: float
 
-    def __init__(self) -> None:
-        self._links: dict[str, tuple[Role, float]] = {}
+
+class Access:
+    """The links and sessions of one service's web manager."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._links: dict[str, _Link] = {}
         self._visits: dict[str, Visit] = {}
 
-    def link(self, role: Role) -> str:
-        """A secret that begins one session of `role` within LINK_SECONDS."""
+    def link(self, caller: Caller) -> str:
+        """A secret that begins one session of `caller` within LINK_SECONDS."""
         secret = secrets.token_urlsafe(32)
-        _make_room(self._links)
-        self._links[_hash(secret)] = (role, time.monotonic() + LINK_SECONDS)
+        self._links.pop(_oldest(self._links, caller), None)
+        self._links[_hash(secret)] = _Link(caller, time.monotonic() + LINK_SECONDS)
         return secret
 
-    def begin(self, secret: str) -> str:
+    def begin(self, secret: str, where: str = "") -> str:
         """Turn a link's secret into that of a session; NotAllowed when it was used, is too old, or never was one."""
-        role, until = self._links.pop(_hash(secret), ("viewer", 0.0))
-        if time.monotonic() >= until:
+        link = self._links.pop(_hash(secret), None)
+        if link is None or time.monotonic() >= link.until or not self._good(link.caller):
             raise NotAllowed(
                 "This link has been used or is more than a minute old.", "Get a new one: kiban web", code="wrong-link"
             )
-        visit, key = Visit(role), secrets.token_urlsafe(32)
-        if oldest := _make_room(self._visits):
-            oldest.over.set()
+        return self._begin(Visit(link.caller, where))
+
+    def begin_by_token(self, secret: str, where: str = "") -> str:
+        """Begin a session for whoever has a token, and return its secret; NotAllowed where it is none."""
+        token = self._tokens.find(secret.strip().encode())
+        return self._begin(Visit(Caller(token.role, token), where))
+
+    def _begin(self, visit: Visit) -> str:
+        key = secrets.token_urlsafe(32)
+        self._end(_oldest(self._visits, visit.caller))
         self._visits[_hash(key)] = visit
-        asyncio.get_running_loop().call_later(SESSION_SECONDS, self.end, key)
+        asyncio.get_running_loop().call_later(SESSION_SECONDS, self._end, _hash(key))
         return key
 
     def find(self, key: str) -> Visit | None:
-        """The session with that secret."""
-        return self._visits.get(_hash(key))
+        """The session with that secret, if its token is still good."""
+        visit = self._visits.get(_hash(key))
+        if visit is not None and not self._good(visit.caller):
+            self._end(_hash(key))
+            return None
+        return visit
 
-    def end(self, key: str) -> None:
+    def visits(self) -> list[Visit]:
+        """All sessions, oldest first."""
+        return [*self._visits.values()]
+
+    def end(self, visit: Visit) -> None:
         """End a session, and with it the connections that it has."""
-        if (visit := self._visits.pop(_hash(key), None)) is not None:
+        for name in [name for name, found in self._visits.items() if found is visit]:
+            self._end(name)
+
+    async def watch(self) -> None:
+        """End sessions whose tokens are revoked, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            for visit in self.visits():
+                if not self._good(visit.caller):
+                    self.end(visit)
+
+    def _good(self, caller: Caller) -> bool:
+        return caller.token is None or self._tokens.good(caller.token)
+
+    def _end(self, name: str) -> None:
+        if (visit := self._visits.pop(name, None)) is not None:
             visit.over.set()
 
 
-def _make_room(kept: dict[str, T]) -> T | None:
-    """Drop and return the oldest when there are KEPT."""
-    return kept.pop(next(iter(kept))) if len(kept) >= KEPT else None
+def _oldest(kept: dict[str, Visit] | dict[str, _Link], caller: Caller) -> str:
+    """The key of the caller's oldest when there are KEPT of his; so nobody pushes out another."""
+    own = [key for key, one in kept.items() if one.caller == caller]
+    return own[0] if len(own) >= KEPT else ""
 
 
 def _hash(secret: str) -> str:

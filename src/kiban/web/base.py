@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from starlette.requests import HTTPConnection
 
 from kiban.api.session import Session
+from kiban.web.access import Access, Visit
 from kiban.web.roster import Roster
 
 if TYPE_CHECKING:
@@ -26,7 +27,13 @@ class Site:
     host: Host
     commands: Mapping[str, Command]
     roster: Roster
+    access: Access
 
     def session(self, request: HTTPConnection) -> Session:
         """The visitor's way to the commands, with the visitor's role; of a request or a WebSocket."""
-        return Session(self.host, self.commands, request.scope["kiban.visit"].role)
+        return Session(self.host, self.commands, self.visit(request).caller.role)
+
+    def visit(self, request: HTTPConnection) -> Visit:
+        """Whose request or WebSocket it is."""
+        visit: Visit = request.scope["kiban.visit"]
+        return visit

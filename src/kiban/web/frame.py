@@ -12,21 +12,22 @@ from typing import TypeVar
 from fastapi import Request
 from nicegui import ui
 
-from kiban.api.roles import RIGHTS
 from kiban.api.session import Session
 from kiban.errors import KibanError
+from kiban.model.roles import RIGHTS
 from kiban.web.gate import STATIC
 from kiban.web.jobwatch import Mark
 from kiban.web.words import Language, Words, choose
 
 T = TypeVar("T")
-WAYS = {"machines": "/", "jobs": "/jobs"}
+WAYS = {"machines": "/", "jobs": "/jobs", "users": "/users"}
 """The pages that every page leads to: word, address."""
 THEMES: dict[str, bool] = {"dark": True, "light": False}
 LINKS = {
     ".css": '<link rel="stylesheet" href="/{name}">',
     ".js": '<script src="/{name}" defer></script>',
 }
+LEAVE = "fetch('/logout', {method: 'POST'}).finally(() => location.replace('/login'));"
 REMEMBER = "document.cookie = '{name}={value}; Path=/; SameSite=Strict; Max-Age=31536000';"
 
 
@@ -83,14 +84,14 @@ def frame(request: Request, session: Session) -> Iterator[Page]:
                     way.props('aria-current="page"')
         ui.space()
         Mark(session, words)
-        role = ui.label(str(session.role)).classes("k-role")
+        who = (request.scope["kiban.visit"].caller.name, words(f"called {session.role}"))
+        role = ui.label(" · ".join(part for part in who if part)).classes("k-role")
         role.tooltip(words(f"role {session.role}"))
         _button("contrast", words("theme"), lambda: _switch(dark))
         other = "ja" if words.language == "en" else "en"
         switch = REMEMBER.format(name="kiban-language", value=other) + "location.reload();"
         ui.button(words("other language"), on_click=lambda: ui.run_javascript(switch)).props("flat dense no-caps")
-        leave = "fetch('/logout', {method: 'POST'}).finally(() => location.replace('/login'));"
-        _button("logout", words("log out"), lambda: ui.run_javascript(leave))
+        _button("logout", words("log out"), lambda: ui.run_javascript(LEAVE))
     with ui.column().classes("k-page"):
         yield Page(session, words)
 

@@ -3,7 +3,7 @@
 
 NiceGUI accepts WebSockets from anywhere, so this is where they are refused. In this order:
 
-- `Host` must be this server's own: a name that an attacker points at 127.0.0.1 is none (DNS rebinding).
+- `Host` must be this server's own: a name that an attacker points at this host is none (DNS rebinding).
 - `Origin`, where there is one, must be this server; and all that is not a plain GET must have one (CSRF).
 - Everything but the login page and its two files needs the cookie of a session.
 """
@@ -11,12 +11,12 @@ NiceGUI accepts WebSockets from anywhere, so this is where they are refused. In 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+import math
 from http.cookies import CookieError, SimpleCookie
 from importlib.resources import files
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,6 +24,8 @@ from kiban.api import problems
 from kiban.api.limit import MAX_BODY, BodyLimit
 from kiban.errors import BadInput, KibanError, NotAllowed
 from kiban.web.access import SESSION_SECONDS, Access, Visit
+from kiban.web.address import Address
+from kiban.web.patience import Patience, TooMany
 
 MAX_TOKEN = 4096
 """Bytes of a login's body."""
@@ -40,7 +42,11 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-LOGIN_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; frame-ancestors 'none'"
+LOGIN_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+HSTS = "max-age=31536000"
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -54,20 +60,20 @@ HEADERS = {
 class Gate:
     """The only way to `app`. `scope["kiban.visit"]` is whose request it is.
 
-    Args:
-        port: of this server, on loopback; it is in the cookie's name, as cookies do not tell ports apart.
+    Over TLS a token lets in too, and wrong secrets are held against the address that they come from. On loopback all
+    come from one address, so whoever has an account could keep the others out that way.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, port: int) -> None:
+    def __init__(self, app: ASGIApp, access: Access, address: Address) -> None:
         self._app = BodyLimit(app)
         self._access = access
-        self._hosts = {f"{name}:{port}" for name in ("127.0.0.1", "localhost")}
-        self._cookie = f"kiban-{port}"
+        self._address = address
+        self._patience = Patience() if address.secure else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what may pass, and answer the rest."""
         if scope["type"] == "http":
-            await self._http(scope, receive, _with_headers(send))
+            await self._http(scope, receive, _with_headers(send, hsts=self._address.site))
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
@@ -76,7 +82,7 @@ class Gate:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
-            self._check(request.headers, plain=request.method in ("GET", "HEAD"))
+            self._check(request, plain=request.method in ("GET", "HEAD"))
         except NotAllowed as error:
             await problems.response(error)(scope, receive, send)
             return
@@ -87,29 +93,32 @@ class Gate:
         elif (visit := self._visit(request.headers)) is None:
             await _unknown(request)(scope, receive, send)
         elif request.url.path == "/logout" and request.method == "POST":
-            self._access.end(self._key(request.headers))
+            self._access.end(visit)
             await Response(status_code=204)(scope, receive, send)
         else:
             await self._app({**scope, "kiban.visit": visit}, receive, send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = Headers(scope=scope)
-        visit = self._visit(headers)
+        connection = HTTPConnection(scope)
+        visit = self._visit(connection.headers)
         try:
-            self._check(headers, plain=False)
+            self._check(connection, plain=False)
         except NotAllowed:
             visit = None
         if visit is None:
             await receive()  # the announcement; refusing before accepting answers 403
             await send({"type": "websocket.close", "code": 1008})
             return
-        await _while_it_lasts(visit, self._app({**scope, "kiban.visit": visit}, receive, send), send)
+        await _while_it_lasts(visit, self._app, {**scope, "kiban.visit": visit}, receive, send)
 
-    def _check(self, headers: Headers, *, plain: bool) -> None:
+    def _check(self, connection: HTTPConnection, *, plain: bool) -> None:
         """NotAllowed for what does not come from this server's own pages."""
-        if headers.getlist("host") not in [[host] for host in self._hosts]:
-            raise NotAllowed("This is not the address of this web manager.", "Get it: kiban web", code="wrong-host")
-        own = [f"http://{headers['host']}"]
+        headers, connected = connection.headers, (connection.scope.get("server") or [""])[0]
+        hosts = headers.getlist("host")
+        if len(hosts) != 1 or not self._address.is_own(hosts[0], connected):
+            hint = "kiban serve --name NAME adds a name." if self._address.secure else "Get it: kiban web"
+            raise NotAllowed("This is not the address of this web manager.", hint, code="wrong-host")
+        own = [self._address.origin(hosts[0])]
         if headers.getlist("origin") not in ([own, []] if plain else [own]):
             raise NotAllowed("Another site's page may not do that.", code="wrong-origin")
 
@@ -118,7 +127,7 @@ class Gate:
             cookies = SimpleCookie(headers.get("cookie", ""))
         except CookieError:
             return ""
-        return cookies[self._cookie].value if self._cookie in cookies else ""
+        return cookies[self._address.cookie].value if self._address.cookie in cookies else ""
 
     def _visit(self, headers: Headers) -> Visit | None:
         return self._access.find(self._key(headers))
@@ -130,15 +139,38 @@ class Gate:
         if request.url.path != "/login" or request.method != "POST":
             return Response(status_code=405)
         try:
-            key = self._access.begin(await _token(request))
+            key = await self._enter(request)
+        except TooMany as error:
+            return problems.response(error, status=429, headers={"Retry-After": str(math.ceil(error.wait))})
         except KibanError as error:
             return problems.response(error)
         answer = Response(status_code=204)
-        answer.set_cookie(self._cookie, key, max_age=int(SESSION_SECONDS), httponly=True, samesite="strict")
+        seconds, secure = int(SESSION_SECONDS), self._address.secure
+        answer.set_cookie(self._address.cookie, key, max_age=seconds, secure=secure, httponly=True, samesite="strict")
         return answer
 
+    async def _enter(self, request: Request) -> str:
+        """Begin a session, and return its secret."""
+        where = request.client.host if request.client else ""
+        if self._patience is not None:
+            self._patience.check(where)
+        try:
+            return self._begin(await _secret(request), where)
+        except NotAllowed:
+            if self._patience is not None:
+                self._patience.wrong(where)
+            raise
 
-async def _token(request: Request) -> str:
+    def _begin(self, secret: str, where: str) -> str:
+        try:
+            return self._access.begin(secret, where)
+        except NotAllowed:
+            if not self._address.secure:
+                raise
+        return self._access.begin_by_token(secret, where)
+
+
+async def _secret(request: Request) -> str:
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -159,21 +191,30 @@ def _file(name: str, kind: str) -> Response:
     return Response((STATIC / name).read_bytes(), media_type=kind, headers=headers)
 
 
-def _with_headers(send: Send) -> Send:
+def _with_headers(send: Send, *, hsts: bool) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             headers.setdefault("Cache-Control", "no-store")
+            if hsts:
+                headers["Strict-Transport-Security"] = HSTS
         await send(message)
 
     return sending
 
 
-async def _while_it_lasts(visit: Visit, work: Awaitable[None], send: Send) -> None:
+async def _while_it_lasts(visit: Visit, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     """Serve a WebSocket until it or the session ends, whichever is first."""
-    serving = asyncio.ensure_future(work)
+    closed = False
+
+    async def sending(message: Message) -> None:
+        nonlocal closed
+        closed = closed or message["type"] == "websocket.close"
+        await send(message)
+
+    serving = asyncio.ensure_future(app(scope, receive, sending))
     over = asyncio.ensure_future(visit.over.wait())
     try:
         await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
@@ -182,7 +223,8 @@ async def _while_it_lasts(visit: Visit, work: Awaitable[None], send: Send) -> No
             return
         serving.cancel()
         await asyncio.wait({serving})
-        await send({"type": "websocket.close", "code": 1008})
+        if not closed:
+            await send({"type": "websocket.close", "code": 1008})
     finally:
         over.cancel()
         serving.cancel()

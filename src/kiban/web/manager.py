@@ -1,90 +1,122 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The web manager of one service: a server of its own on loopback, there from the first time that it is asked for."""
+"""The web manager of one service: on loopback once it is asked for, and over TLS if the service says so."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
-from importlib import import_module
 from typing import TYPE_CHECKING
 
+from starlette.types import ASGIApp
+
 from kiban.api.server import Server
-from kiban.api.session import Session
 from kiban.api.sockets import tcp_socket
 from kiban.api.web import Link
-from kiban.errors import Conflict
+from kiban.engine.tokens import Caller, Tokens
+from kiban.errors import Conflict, NotAllowed
 from kiban.web.access import LINK_SECONDS, Access
+from kiban.web.address import Address, loopback
 from kiban.web.gate import Gate
-from kiban.web.roster import Roster
+from kiban.web.inside import Inside
 
 if TYPE_CHECKING:
-    from kiban.api.roles import Role
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
 PORT = 7480
-"""Where it is when nobody says anything else; a free port when this one is taken."""
+"""Where it is on loopback when nobody says anything else; a free port when this one is taken."""
 
 
 class Manager:
-    """Started by the first link; loading NiceGUI then costs half a second, which a plain service never pays."""
+    """Two doors to the same pages, with the same sessions."""
 
     def __init__(self, host: Host, commands: Mapping[str, Command]) -> None:
-        self._host = host
-        self._commands = commands
-        self._access = Access()
+        self._access = Access(Tokens(host.paths.state))
+        self._inside = Inside(host, commands, self._access)
         self._starting = asyncio.Lock()
         self._stack = ExitStack()
         self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._following: asyncio.Task[None] | None = None
-        self._port = 0
+        self._port, self._name = 0, ""
+        self._remote: Address | None = None
 
-    async def link(self, role: Role, port: int) -> Link:
-        """An address that begins a session of `role`, once. `port` 0 takes the one that it is on, or PORT.
+    def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
+        """Its pages for the service's TLS address, behind a gate of their own."""
+        self._remote = Address("https", port, frozenset(names))
+        return Gate(self._inside, self._access, self._remote)
+
+    async def link(self, caller: Caller, port: int, host: str) -> Link:
+        """An address that begins a session of `caller`, once.
+
+        On TLS if that is where the caller comes from (`host`), the service has pages there and no port is asked for;
+        else on loopback, where `port` 0 takes the one that it is on, or PORT.
 
         Conflict when the port is taken, or another one than it is on already.
         """
+        if host and self._remote is not None and not port:
+            if not self._remote.is_own(host):
+                hint = f"kiban serve --name {host.partition(':')[0]}"
+                raise NotAllowed(f"The web manager does not go by the name {host[:80]}.", hint, code="wrong-host")
+            return Link(f"https://{host}/login#{self._access.link(caller)}", LINK_SECONDS)
         async with self._starting:
             if self._serving is None:
                 await self._start(port)
         if port not in (0, self._port):
             raise Conflict(f"The web manager is on port {self._port} already.", "kiban web", code="other-port")
-        return Link(f"http://127.0.0.1:{self._port}/login#{self._access.link(role)}", LINK_SECONDS)
+        return Link(f"http://{self._name}:{self._port}/login#{self._access.link(caller)}", LINK_SECONDS)
 
     async def _start(self, port: int) -> None:
         with ExitStack() as stack:
-            listener = stack.enter_context(_listener(port))
-            self._port = listener.getsockname()[1]
-            site = await asyncio.to_thread(import_module, "kiban.web.site")
-            roster = Roster(Session(self._host, self._commands, "viewer"))
-            app = site.create(self._host, self._commands, roster)
-            self._server = Server(Gate(app, self._access, self._port), pages=True)
-            self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-            self._following = await roster.load()
+            listeners = stack.enter_context(_listeners(port))
+            self._port = listeners[0].getsockname()[1]
+            address, self._name = loopback(self._port)
+            await self._inside.load()
+            self._server = Server(Gate(self._inside, self._access, address), sockets=True)
+            self._serving = asyncio.create_task(self._server.serve(sockets=listeners))
             await self._server.up.wait()
             self._stack = stack.pop_all()
 
     async def close(self) -> None:
-        """Stop answering; browsers that are connected are told, and try again."""
-        if self._following is not None:
-            self._following.cancel()
+        """Stop answering on loopback; browsers that are connected are told, and try again."""
         if self._server is not None and self._serving is not None:
             self._server.should_exit = True
             await self._serving
         self._stack.close()
+        await self._inside.close()
 
 
 @contextlib.contextmanager
-def _listener(port: int) -> Iterator[socket.socket]:
+def _listeners(port: int) -> Iterator[list[socket.socket]]:
     with ExitStack() as stack:
         try:
-            listener = stack.enter_context(tcp_socket(f"127.0.0.1:{port or PORT}"))
+            found = stack.enter_context(_both(port or PORT))
         except Conflict:
             if port:
                 raise
-            listener = stack.enter_context(tcp_socket("127.0.0.1:0"))
-        yield listener
+            found = stack.enter_context(_both(0))
+        yield found
+
+
+@contextlib.contextmanager
+def _both(port: int) -> Iterator[list[socket.socket]]:
+    """One port of both loopbacks: a browser may go to either for a name below localhost, so both have to be ours."""
+    with ExitStack() as stack:
+        found = [stack.enter_context(tcp_socket(f"127.0.0.1:{port}"))]
+        if _has_ipv6():
+            found.append(stack.enter_context(tcp_socket(f"[::1]:{found[0].getsockname()[1]}")))
+        yield found
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::1", 0))
+    except OSError as error:
+        if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+            return False
+        raise
+    return True

@@ -10,7 +10,8 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.responses import Response
 
-from kiban.web import console, jobs, machine, machines, pictures, usage
+from kiban.web import console, jobs, machine, machines, pictures, usage, users
+from kiban.web.access import Access
 from kiban.web.base import Site
 from kiban.web.frame import looks
 from kiban.web.gate import STATIC
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
-PARTS = (machines, machine, pictures, jobs, usage, console)
+PARTS = (machines, machine, pictures, jobs, usage, console, users)
 """The modules with pages; each has `add`, which puts its routes on a site."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 RECONNECT = 10.0
 """Seconds that a page is kept after its browser has lost the connection."""
 
 
-def create(host: Host, commands: Mapping[str, Command], roster: Roster) -> FastAPI:
+def create(host: Host, commands: Mapping[str, Command], roster: Roster, access: Access) -> FastAPI:
     """The application, to be put behind `kiban.web.gate.Gate`."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for name in looks():
         app.add_route(f"/{name}", _file(name))
     for part in PARTS:
-        part.add(Site(app, host, commands, roster))
+        part.add(Site(app, host, commands, roster, access))
     ui.run_with(app, title="Kiban", dark=None, tailwind=False, reconnect_timeout=RECONNECT, show_welcome_message=False)
     return app
 

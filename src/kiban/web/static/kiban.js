@@ -38,6 +38,17 @@ setInterval(() => {
   for (const image of document.querySelectorAll("img[data-screen]")) if (inView(image)) look(image);
 }, 500);
 
+// Whose session has ended is at the door again; the server has hung up, and nobody would hear what is pressed here.
+async function leave() {
+  const answer = await fetch("/users", { method: "HEAD", redirect: "manual" }).catch(() => null);
+  if (answer?.status === 401) location.replace("/login");
+}
+
+addEventListener("DOMContentLoaded", () => {
+  window.socket?.on("disconnect", leave);
+  window.socket?.on("connect_error", leave);
+});
+
 // The key / goes to the search, wherever nothing is being typed.
 addEventListener("keydown", (event) => {
   const search = document.querySelector(".k-search input");

@@ -3,8 +3,10 @@
 
 WORDS: dict[str, tuple[str, str]] = {
     "machines": ("Machines", "仮想マシン"),
+    "users": ("Users", "ユーザー"),
     "not allowed": ("Your role may not do this.", "この操作を行う権限がありません。"),
     "done": ("Done: {done}", "完了: {done} 台"),
+    "close": ("Close", "閉じる"),
     "cancel": ("Cancel", "キャンセル"),
     "life.start": ("Start", "起動"),
     "life.shut_down": ("Shut down", "シャットダウン"),
@@ -24,6 +26,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "log out": ("Log out", "ログアウト"),
     "theme": ("Light or dark", "明暗の切り替え"),
     "other language": ("日本語", "English"),
+    "called viewer": ("Viewer", "閲覧者"),
+    "called operator": ("Operator", "オペレーター"),
+    "called admin": ("Administrator", "管理者"),
     "role viewer": ("You may look.", "閲覧のみ可能です。"),
     "role operator": ("You may look and run machines.", "閲覧と仮想マシンの操作が可能です。"),
     "role admin": ("You may do everything.", "すべての操作が可能です。"),

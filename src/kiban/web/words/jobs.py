@@ -20,7 +20,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "result": ("Result", "結果"),
     "began": ("Begun: {time}", "開始: {time}"),
     "ended": ("Ended: {time}", "終了: {time}"),
-    "close": ("Close", "閉じる"),
     "made": ("It is {path} now.", "{path} になりました。"),
     "exported": ("{path}: {files} files.", "{path}: {files} 個のファイル。"),
     "check nothing": (

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Uvicorn's WebSockets, able to be shut down while a browser hangs up; loaded only where there are pages."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """One connection."""
+
+    def shutdown(self) -> None:
+        """Say that the server goes, and hang up."""
+        try:
+            super().shutdown()
+        except InvalidState:  # the other side has just said so itself, and uvicorn (0.54) does not expect that
+            self.transport.close()
