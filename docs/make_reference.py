@@ -18,62 +18,19 @@ import typer
 
 from kiban.cli import app
 from kiban.errors import KibanError
-from kiban.model.generations import BUS_NAMES, GEN1, GEN2, Bus, Generation
-from kiban.model.units import format_size
+from kiban.model.generations import GEN1, GEN2
+from kiban.web.contract import ROWS
+from kiban.web.words import Words
 
 REFERENCE = Path(__file__).parent / "reference"
 
 PYTHONS = re.compile(r" <(str|list\[str\])>")
 """Types that a metavar's word tells better."""
-Row = tuple[str, Callable[[Generation], str]]
-
-
-def _yes(value: bool) -> str:
-    return "yes" if value else "no"
-
-
-CONTRACT: tuple[Row, ...] = (
-    ("board", lambda g: {"pc-i440fx": "Intel 440FX/PIIX (`pc-i440fx`)", "pc-q35": "Q35 (`pc-q35`)"}[g.machine_family]),
-    ("firmware", lambda g: {"bios": "BIOS (SeaBIOS)", "uefi": "UEFI (OVMF)"}[g.firmware]),
-    ("Secure Boot", lambda g: "on unless switched off" if g.secure_boot else "no"),
-    ("TPM 2.0", lambda g: "when asked for" if g.tpm else "no"),
-    ("guests", lambda g: ", ".join(f"{bits}-bit" for bits in g.guest_bits)),
-    ("virtual processors", lambda g: f"1 to {g.max_cpus}"),
-    ("memory", lambda g: f"{format_size(g.min_memory)} to {format_size(g.max_memory)}"),
-    ("IDE", lambda g: f"{g.ide_slots} disks or DVD drives" if g.ide_slots else "no"),
-    ("SCSI", lambda g: f"{g.scsi_controllers} controllers of {g.scsi_units}"),
-    ("NVMe", lambda g: f"{g.nvme_slots} disks" if g.nvme_slots else "no"),
-    ("USB", lambda g: f"{g.usb_slots} DVD drives, beside keyboard and mouse" if g.usb_slots else "no"),
-    ("disks go on", lambda g: _buses(g.disk_buses)),
-    ("DVD drives go on", lambda g: _buses(g.dvd_buses)),
-    ("disks and DVDs boot from", lambda g: _buses(g.boot_buses)),
-    ("floppy drive", lambda g: str(g.floppy_drives) if g.floppy_drives else "no"),
-    ("keyboard and mouse", lambda g: {"ps2": "PS/2", "usb": "USB"}[g.keyboard_and_mouse]),
-    ("display", lambda g: ", ".join(g.video)),
-    ("COM ports", lambda g: f"{g.com_ports}, {'built in' if g.com_ports_built_in else 'when asked for'}"),
-    (
-        "synthetic network adapters",
-        lambda g: f"up to {g.synthetic_adapters}, each {' or '.join(g.synthetic_models)}",
-    ),
-    ("legacy network adapters", lambda g: f"up to {g.legacy_adapters}" if g.legacy_adapters else "no"),
-    ("network boot", lambda g: f"{g.pxe_adapter} adapter ({g.pxe_model}), PXE over {_protocols(g)}"),
-    ("HTTP boot", lambda g: _yes(g.http_boot)),
-    ("boot order", lambda g: {"by-class": "classes of devices", "by-device": "single devices, in NVRAM"}[g.boot_order]),
-    ("boot order unless asked", lambda g: ", ".join(g.boot_classes)),
-    ("pause after boot failure", lambda g: "when asked for" if g.pause_after_boot_failure else "no"),
-)
-
-
-def _protocols(generation: Generation) -> str:
-    return " and ".join({"ipv4": "IPv4", "ipv6": "IPv6"}[name] for name in generation.pxe_protocols)
-
-
-def _buses(buses: tuple[Bus, ...]) -> str:
-    return ", ".join(BUS_NAMES[bus] for bus in buses)
 
 
 def contract_page() -> str:
     """docs/reference/contract.md, from the two literals."""
+    words = Words("en")
     lines = [
         "# The generation contract",
         "",
@@ -84,7 +41,7 @@ def contract_page() -> str:
         "",
         "| | generation 1 | generation 2 |",
         "|---|---|---|",
-        *(f"| {name} | {cell(GEN1)} | {cell(GEN2)} |" for name, cell in CONTRACT),
+        *(f"| {words(f'row {key}')} | {cell(GEN1, words)} | {cell(GEN2, words)} |" for key, cell in ROWS.items()),
     ]
     return "\n".join(lines) + "\n"
 

@@ -8,10 +8,12 @@ import re
 import subprocess
 import sys
 import time
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
+from xml.etree import ElementTree
 
 import pytest
 from api_fakes import VIEW
@@ -19,9 +21,12 @@ from api_fakes import VIEW
 from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
 from kiban.errors import NotAllowed
+from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
 from kiban.web import bulk, frame, hardware, pictures, rows, words
+from kiban.web import access, board, bulk, contract, frame, hardware, pictures, rows, words
+from kiban.web.access import Access
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 
@@ -173,6 +178,27 @@ def test_a_boot_order_of_classes_names_those_that_were_moved(wanted: str, named:
 def test_a_boot_order_of_devices_goes_with_what_came_and_went_meanwhile() -> None:
     now = replace(VIEW, boot_order=("dvd0", "disk0", "nic0"))
     assert order.merged(["disk1", "nic0", "disk0"], ["disk0", "disk1", "nic0"], now) == ["nic0", "disk0", "dvd0"]
+
+
+@pytest.mark.parametrize("gen", [GEN1, GEN2])
+def test_a_board_shows_what_its_generation_has_and_what_the_other_has(gen: Generation) -> None:
+    other, english = GEN2 if gen is GEN1 else GEN1, words.Words("en")
+    drawn = ElementTree.fromstring(board.draw(gen, other, english))  # noqa: S314  # its own picture
+    kinds = Counter(str(each.get("class")) for each in drawn.iter("rect"))
+    mine, theirs = board.parts(gen, english), board.parts(other, english)
+    assert kinds["k-slot k-boots"] == {1: 4 + 1 + 4, 2: 4 + 8 + 2 + 8}[gen.number]
+    assert kinds["k-slot k-asked"] == {1: 0, 2: 3}[gen.number]
+    lacked = sum(len(b.slots) for a, b in zip(mine, theirs, strict=True) if not a.slots)
+    assert kinds["k-slot k-lacks"] == lacked + (2 if gen is GEN1 else 0)  # Secure Boot and the TPM
+    text = [each.text for each in drawn.iter("text")]
+    assert {"NVMe", "Floppy", "PS/2", "Secure Boot", "TPM 2.0"} <= {*text}
+
+
+def test_reasons_are_given_for_what_differs() -> None:
+    english = words.Words("en")
+    differs = {key for key, cell in contract.ROWS.items() if cell(GEN1, english) != cell(GEN2, english)}
+    reasons = {key.removeprefix("because ") for key in words.WORDS if key.startswith("because ")}
+    assert reasons <= differs
 
 
 def test_hardware_stands_where_it_is() -> None:

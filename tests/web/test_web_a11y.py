@@ -24,6 +24,7 @@ PAGES = {
     "jobs": "/jobs",
     "screen": "/console/{m1}",
     "no screen": "/console/{m2}",
+    "generations": "/generations",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

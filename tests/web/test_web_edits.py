@@ -278,6 +278,15 @@ def test_a_viewer_and_an_operator_see_it_and_may_not(enter: Enter, place: Place)
         expect(change).to_have_attribute("title", "Your role may not do this.")
 
 
+def test_the_generations_are_compared(page: Page) -> None:
+    visit(page, "m1")
+    page.get_by_role("link", name="Compare generations").click()
+    expect(page.get_by_role("img", name="A picture of generation")).to_have_count(2)
+    row = page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="IDE", exact=True))
+    expect(row.get_by_role("cell")).to_have_text(["4 disks or DVD drives", "no"])
+    expect(page.get_by_text("IDE cannot be changed while the guest runs")).to_be_visible()
+
+
 def test_in_japanese_on_a_phone(enter: Enter) -> None:
     page = enter(locale="ja-JP", viewport={"width": 390, "height": 844})
     visit(page, "m2")

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from kiban.web import console, jobs, machine, machines, pictures, usage, users
 from kiban.web.access import Access
+from kiban.web import console, generations, jobs, machine, machines, pictures, usage
 from kiban.web.base import Site
 from kiban.web.frame import looks
 from kiban.web.gate import STATIC
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
-PARTS = (machines, machine, pictures, jobs, usage, console, users)
+PARTS = (machines, machine, pictures, jobs, usage, console, users, generations)
 """The modules with pages; each has `add`, which puts its routes on a site."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 RECONNECT = 10.0

@@ -67,7 +67,9 @@ class Tree:
         if not branches:
             return
         with self._card:
-            ui.label(GENERATIONS[view.generation].title).classes("k-part")
+            with ui.row().classes("k-line"):
+                ui.label(self._page.words(f"generation {view.generation}")).classes("k-part k-grow")
+                ui.link(self._page.words("compare"), "/generations")
             self._adds()
             for branch in branches.values():
                 self._branch(view, branch)
