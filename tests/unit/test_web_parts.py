@@ -24,9 +24,7 @@ from kiban.errors import NotAllowed
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
-from kiban.web import bulk, frame, hardware, pictures, rows, words
-from kiban.web import access, board, bulk, contract, frame, hardware, pictures, rows, words
-from kiban.web.access import Access
+from kiban.web import board, bulk, contract, frame, hardware, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 

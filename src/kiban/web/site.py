@@ -10,9 +10,8 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.responses import Response
 
-from kiban.web import console, jobs, machine, machines, pictures, usage, users
+from kiban.web import console, generations, jobs, machine, machines, pictures, usage, users
 from kiban.web.access import Access
-from kiban.web import console, generations, jobs, machine, machines, pictures, usage
 from kiban.web.base import Site
 from kiban.web.frame import looks
 from kiban.web.gate import STATIC
