@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from chain_makers import contents, scribbled, vhdx
 from disk_chains import RANDOM, content, make, read, tool, write
@@ -18,7 +20,7 @@ from vhdx_makers import dirty_vhdx
 from kiban.adapters.disk.formats import READABLE
 from kiban.adapters.mount import table
 from kiban.commands import disks as commands
-from kiban.engine import creating, disks, editing, hotplug, life, mounting
+from kiban.engine import creating, disks, editing, hotplug, life, mounting, mounts
 from kiban.engine.host import Host
 from kiban.engine.mounts import MountView
 from kiban.engine.progress import quiet
@@ -86,6 +88,32 @@ def test_every_format_is_read(there: World, form: str) -> None:
         await commands.unmount(host, str(place), progress=quiet)
         assert not place.exists()
         assert image.read_bytes() == before
+
+    on_a_host(there, work)
+
+
+def _alive(pid: int) -> str:
+    """What a process does; nothing when it has ended, whether or not its parent has noticed."""
+    try:
+        state: str = psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return ""
+    return "" if state == psutil.STATUS_ZOMBIE else state
+
+
+def test_a_mount_that_somebody_else_ends_is_gone(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mounts, "LOOK_SECONDS", 0.1)
+
+    async def work(host: Host, folder: Path) -> None:
+        image, place = make(folder / "a.qcow2", "qcow2", content()), folder / "there"
+        await mounting.mount(host, wanted(image, place))
+        ends = host.mounts.all[0].ends
+        table.unmount(place / "disk.raw")
+        async with asyncio.timeout(60):
+            while mounting.listed(host):
+                await asyncio.sleep(0.05)
+        assert not [process for end in ends if (process := _alive(end.pid))]
+        assert not place.exists()
 
     on_a_host(there, work)
 

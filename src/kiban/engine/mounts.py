@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 NOTE, LOCK = "mount.json", "lock"
 END_SECONDS = 120.0  # for a view or a reader to write what it has and to end
 KILL_SECONDS = 10.0
+LOOK_SECONDS = 5.0  # between looks whether it is mounted: without that, the view (QEMU 7.2) runs in circles for ever
 log = logging.getLogger(__name__)
 
 
@@ -108,16 +109,18 @@ class Mounts:
         self.all.append(mount)
 
     async def _see_off(self, mount: Mount) -> None:
-        """When one of its processes ends by itself nothing can be read any more, so nothing is left mounted."""
+        """When one of its processes ends by itself, or somebody else unmounts it, nothing of it is left."""
         waits = [asyncio.create_task(end.wait()) for end in mount.ends]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            while not (await asyncio.wait(waits, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED))[0]:
+                if not await in_thread(table.is_mounted, mount.note.place):
+                    break
         finally:
             for wait in waits:
                 wait.cancel()
         async with mount.lock:
             if mount in self.all:
-                log.warning("%s is not mounted any more: a process of it ended", mount.note.shown.directory)
+                log.warning("%s is not mounted any more", mount.note.shown.directory)
                 await self.end(mount, lazy=True)
 
     async def end(self, mount: Mount, *, lazy: bool = False) -> None:
