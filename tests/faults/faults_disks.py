@@ -7,17 +7,23 @@ Contents are read back by qemu-img, which finds a child's parent by the name in 
 import random
 import shutil
 import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiban.client import Client
 
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from chain_makers import Made, contents, vhdx
+
 MIB = 1 << 20
 SIZE = 24 * MIB
 """Three blocks of a VHDX, of which OLD has data in two."""
 BLOCK = 65536
 DRIVERS = {".qcow2": "qcow2", ".vhdx": "vhdx", ".vhd": "vpc", ".raw": "raw"}
+FOREIGN = ".avhdx"
 Contents = Mapping[str, bytes]
 
 
@@ -74,7 +80,9 @@ def write(path: Path, old: bytes, new: bytes) -> None:
 
 
 def content(path: Path) -> bytes:
-    """The disk that an image and its parents make."""
+    """The disk that an image and its parents make; of Hyper-V's, which only Kiban reads and nobody writes, the file."""
+    if path.suffix == FOREIGN:
+        return path.read_bytes()
     raw = path.with_name(path.name + ".read")
     try:
         tool("qemu-img", "convert", "-f", DRIVERS[path.suffix], "-O", "raw", path, raw)
@@ -210,6 +218,34 @@ def _convert(source: str, target: str) -> Case:
     )
 
 
+def _chain() -> tuple[Contents, bytes]:
+    """A differencing disk of Hyper-V's and its parent as files, and the disk that they make."""
+    parent, child = Made(SIZE), Made(SIZE)
+    parent.writes = [(0, OLD[:MIB]), (SIZE - MIB, OLD[-MIB:])]
+    child.writes = [(4 * MIB, OLD[3 * MIB : 4 * MIB])]
+    with tempfile.TemporaryDirectory() as folder:
+        vhdx(Path(folder, f"parent{FOREIGN}"), parent)
+        vhdx(Path(folder, f"child{FOREIGN}"), child, parent, locator={"relative_path": rf".\parent{FOREIGN}"})
+        files = {path.name: path.read_bytes() for path in Path(folder).iterdir()}
+    return files, contents([child, parent])
+
+
+def _convert_chain(target: str) -> Case:
+    files, data = _chain()
+
+    def prepare(client: Client, folder: Path) -> None:
+        for name, held in files.items():
+            (folder / name).write_bytes(held)
+
+    return Case(
+        prepare,
+        lambda client, folder: client.convert_disk(str(folder / f"child{FOREIGN}"), str(folder / target)),
+        files,
+        {**files, target: data},
+        reads=tuple(files),
+    )
+
+
 BOTH = {"parent.vhdx": OLD, "child.qcow2": CHANGED[: 10 * MIB] + OLD[10 * MIB :]}
 CASES = {
     "create fixed": Case(
@@ -228,6 +264,7 @@ CASES = {
     "convert to qcow2": _convert("old.vhdx", "new.qcow2"),
     "convert to vhdx": _convert("old.qcow2", "new.vhdx"),
     "convert to vhd": _convert("old.raw", "new.vhd"),
+    "convert a chain of Hyper-V's": _convert_chain("new.qcow2"),
     "clone a child": Case(
         _pair("parent.qcow2"),
         lambda client, folder: client.clone_disk(str(folder / "child.qcow2"), str(folder / "new.qcow2")),

@@ -15,7 +15,7 @@ DONE = ("", "file-exists", "no-file")
 """Reasons for which it cannot be done a second time: none, or that it is done already."""
 SERVICE = (
     *("create fixed", "create a child", "convert to qcow2", "clone a child", "grow raw", "grow vhd", "compact a child"),
-    *("merge into qcow2", "merge into vhdx"),
+    *("convert a chain of Hyper-V's", "merge into qcow2", "merge into vhdx"),
 )
 """The others do the same things in between the tools that they call."""
 IN_PLACE = [name for name in CASES if name.startswith(("grow qcow2", "grow raw", "shrink", "merge"))]

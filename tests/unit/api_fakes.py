@@ -258,6 +258,7 @@ PLAN = Plan(
     checkpoints=(CheckpointRow(id="1", name="before", created="2026-01-01", depth=0, taken=True),),
     left_out=("The colour.",),
     advice=("Mind the gap.",),
+    macs=(),
 )
 EXPORTED = Exported(
     path="/x/web",

@@ -17,6 +17,7 @@ from export_makers import MIB, content, contents, export, machine, needs_program
 from kiban.adapters.disk import changing
 from kiban.adapters.firmware import varstore
 from kiban.adapters.foreign import finding, reading
+from kiban.commands import takeover as commands
 from kiban.engine import creating, exporting, importing, life
 from kiban.engine.handle import SAVED
 from kiban.engine.host import Host
@@ -66,7 +67,10 @@ def test_the_same_machine_comes_back(there: World, tmp_path: Path, generation: i
         found = tree(moved), {path.name: path.stat().st_mtime_ns for path in moved.iterdir()}
         plan = await importing.plan(ImportRequest(path=str(moved)))
         assert (plan.name, plan.generation, len(plan.disks)) == ("web", generation, 3)
+        [twin] = (await commands.plan(host, ImportRequest(path=str(moved)))).advice
+        assert twin.startswith(f"web has an adapter with the address {handle.machine.nics[0].mac} too")
         again = await take(host, moved, name="again")
+        assert twin in again.warnings
         same_but_id(handle.machine, again.machine)
         assert contents(again) == before
         assert found == (tree(moved), {path.name: path.stat().st_mtime_ns for path in moved.iterdir()})

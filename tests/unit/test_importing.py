@@ -20,6 +20,7 @@ from engine_world import World, run, world
 from kiban.adapters.disk import changing
 from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.foreign import finding
+from kiban.commands import takeover as commands
 from kiban.engine import disks, importing
 from kiban.engine.host import Host
 from kiban.errors import BadInput, Conflict, HostLacks, KibanError, NotFound
@@ -98,6 +99,9 @@ def test_an_export_of_hyper_v(there: World, tmp_path: Path, form: str) -> None:
         assert contents_of(handle.directory / machine.disks[1].path) == second
         assert {"copying disk0", "copying disk1"} <= {text for _, text in steps}
         assert [fraction for fraction, _ in steps] == sorted(fraction for fraction, _ in steps)
+        twin = "Web-Server has an adapter with the address 00:15:5d:01:07:dc too: never put both on one network."
+        assert twin in (await commands.plan(host, request(root))).advice
+        assert twin not in handle.warnings
 
     run(go())
     assert tree(root) == before, "the source is never written to"

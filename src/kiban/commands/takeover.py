@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from kiban.engine import exporting, importing, view
+from dataclasses import replace
+
+from kiban.engine import addresses, exporting, importing, view
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress
 from kiban.engine.view import MachineView
@@ -13,7 +15,8 @@ from kiban.model.takeover import ImportRequest, Plan
 
 async def plan(host: Host, request: ImportRequest) -> Plan:
     """What an import would make; nothing is written."""
-    return await importing.plan(request)
+    found = await importing.plan(request)
+    return replace(found, advice=(*found.advice, *addresses.shared(host, found.macs)))
 
 
 async def import_machine(host: Host, request: ImportRequest, *, progress: Progress) -> MachineView:

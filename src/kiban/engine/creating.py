@@ -19,7 +19,7 @@ from kiban.adapters.firmware import descriptors, keyrecord, templates
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.net import bootfolder, httpboot
 from kiban.adapters.store import directory as store
-from kiban.engine import diskuse, netboot, nvram, ports, profiles, secureboot, tpm
+from kiban.engine import addresses, diskuse, netboot, nvram, ports, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
@@ -64,7 +64,7 @@ async def create(
 
     handle = await appear(host, machine, fill)
     progress(1.0, "made")
-    handle.warnings = [*warnings, *ports.warnings(host, handle)]
+    handle.warnings = [*warnings, *ports.warnings(host, handle), *addresses.warnings(host, handle)]
     handle.tell("created")
     return handle
 

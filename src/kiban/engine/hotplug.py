@@ -18,7 +18,7 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import creating, diskuse, hotrules, netdev, nvram, ports, profiles, strays
+from kiban.engine import addresses, creating, diskuse, hotrules, netdev, nvram, ports, profiles, strays
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Failed, KibanError, NotFound, TimedOut
@@ -75,7 +75,8 @@ async def add_nic(host: Host, handle: Handle, request: NicRequest) -> None:
         if handle.alive:
             netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
-        handle.warnings += [said for said in ports.warnings(host, handle, (nic,)) if said not in handle.warnings]
+        told = [*ports.warnings(host, handle, (nic,)), *addresses.warnings(host, handle, (nic,))]
+        handle.warnings += [said for said in told if said not in handle.warnings]
 
 
 async def remove_device(host: Host, handle: Handle, device_id: str) -> str:

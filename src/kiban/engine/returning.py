@@ -21,7 +21,7 @@ from kiban.adapters.firmware import descriptors, keyrecord, templates, varstore
 from kiban.adapters.firmware.descriptors import FirmwareBuild
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
-from kiban.engine import creating, nvram, ports, tpm
+from kiban.engine import addresses, creating, nvram, ports, tpm
 from kiban.engine.exporting import SMALL
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
@@ -85,6 +85,7 @@ def plan(folder: Path, request: ImportRequest) -> Plan:
         checkpoints=(),
         left_out=found.left_out,
         advice=(),
+        macs=tuple(nic.mac for nic in machine.nics),
     )
 
 
@@ -102,7 +103,7 @@ async def import_machine(host: Host, folder: Path, request: ImportRequest, progr
         return machine
 
     handle = await creating.appear(host, machine, fill)
-    handle.warnings = list(ports.warnings(host, handle))
+    handle.warnings = [*ports.warnings(host, handle), *addresses.warnings(host, handle)]
     handle.tell("created")
     progress(1.0, "made")
     return handle

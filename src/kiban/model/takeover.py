@@ -77,7 +77,8 @@ class CheckpointRow:
 class Plan:
     """What an import will make, of that name and generation.
 
-    `left_out` has a sentence for each thing that is not taken over, `advice` for each that the guest may have to know.
+    `left_out` has a sentence for each thing that is not taken over, `advice` for each that the guest may have to know;
+    `macs` are the addresses that its adapters keep.
     """
 
     title: str
@@ -89,6 +90,7 @@ class Plan:
     checkpoints: tuple[CheckpointRow, ...]
     left_out: tuple[str, ...]
     advice: tuple[str, ...]
+    macs: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -148,6 +148,7 @@ def make(machine: ForeignMachine, asked: ImportRequest, known: Known) -> Foreign
         checkpoints=_tree(machine, book),
         left_out=(*machine.left_out, *book.left),
         advice=tuple(book.advice),
+        macs=tuple(nic.mac for nic in request.nics or () if nic.mac),
     )
 
 
