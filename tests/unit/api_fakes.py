@@ -308,6 +308,7 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "disks.mount": lambda: MOUNT,
     "disks.unmount": lambda: None,
     "disks.mounts": lambda: [MOUNT],
+    "disks.list": lambda: [DISK],
     "disks.check": lambda: Check(known=True, errors=1, leaks=2),
     "tokens.list": lambda: [TokenView(name="ci", role="viewer", created="2026-01-01T00:00:00+00:00", used="")],
     "tokens.create": lambda: "secret",

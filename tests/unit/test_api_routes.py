@@ -113,6 +113,7 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),
     (lambda c: c.insert("web", "dvd0", "/a.iso"), ("devices.insert", "web", "dvd0", "/a.iso")),
     (lambda c: c.eject("web", "dvd0"), ("devices.eject", "web", "dvd0")),
+    (lambda c: c.disks(), ("disks.list",)),
     (lambda c: c.disk("/a.vhdx"), ("disks.info", DiskRef(path="/a.vhdx"), ())),
     (lambda c: c.disk("web:disk0", folders=["/p"]), ("disks.info", DiskRef(machine="web", disk="disk0"), ("/p",))),
     (lambda c: c.create_disk("/a", 2**30, format="raw", fixed=True), ("disks.create", IMAGE)),
@@ -220,7 +221,7 @@ def test_keys_come_back_with_all_their_parts(service: Service) -> None:
 
 def test_a_disk_comes_back_with_all_its_parts(service: Service) -> None:
     client = kiban.connect(service.url)
-    for found in (client.disk("/a.qcow2"), client.merge_disk("/a.qcow2")):
+    for found in (client.disk("/a.qcow2"), client.disks()[0], client.merge_disk("/a.qcow2")):
         assert (found.path, found.links[0].virtual_size, found.links[0].uses[0].machine) == ("/a.qcow2", 2**30, "web")
     shown = {"disk": "web:disk0", "directory": "/mnt/web", "view": "raw", "writable": True}
     assert client.mount_disk("web:disk0", "/mnt/web") == shown

@@ -17,6 +17,7 @@ from kiban.adapters.disk import chain, changing, merging
 from kiban.adapters.disk.formats import FORMATS
 from kiban.adapters.disk.tool import Outcome, qemu_img
 from kiban.adapters.store import directory as store
+from kiban.cli import disktree
 from kiban.commands import disks as commands
 from kiban.engine import creating, disks, diskuse, diskview, editing, hotplug, life
 from kiban.engine import merging as engine_merging
@@ -415,5 +416,27 @@ def test_the_key_of_differencing_disks_is_made_when_there_is_one(there: World) -
         base = make(folder / "base.qcow2", "qcow2", content())
         await linked(host, "linked", base)
         assert there.paths.disk_key.exists()
+
+    on_a_host(there, work)
+
+
+def test_all_disks_are_told_with_those_that_share_a_parent_together(there: World) -> None:
+    async def work(host: Host, folder: Path) -> None:
+        assert await commands.list_all(host) == []
+        base = make(folder / "base.vhdx", "vhdx", content())
+        one, _ = await linked(host, "one", base, "vhdx"), await linked(host, "two", base, "vhdx")
+        await machine(host, "three", DiskRequest(path=str(one.directory / "disk0.qcow2"), format="qcow2"))
+        lost = await machine(host, "lost", DiskRequest(size=4 * MiB))
+        (lost.directory / "disk0.qcow2").unlink()
+        found = {view.path: view for view in await commands.list_all(host)}
+        family, gone = found[str(base)], found[str(lost.directory / "disk0.qcow2")]
+        assert len(found) == 2
+        assert [link.parent for link in family.links] == ["", str(base), str(base)]
+        assert sorted(use.machine for use in family.links[0].uses) == ["one", "three", "two"]
+        assert {use.machine for use in family.links[1].uses if use.writes} == {"one", "three"}
+        assert (gone.links, "disk0 of lost: There is no file" in gone.problem) == ((), True)
+        lines = list(disktree.tree(family, mark=False))
+        assert lines[0] == str(base)
+        assert sum("─ " in line for line in lines) == 2
 
     on_a_host(there, work)

@@ -25,6 +25,7 @@ PAGES = {
     "screen": "/console/{m1}",
     "no screen": "/console/{m2}",
     "generations": "/generations",
+    "disks": "/disks",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -15,6 +16,12 @@ JOB: Responses = {
     200: {"model": answers.Job, "description": "Done."},
     202: {"description": "It goes on; see Location."},
 }
+
+
+@router.get("")
+async def list_disks(api: Api) -> list[disks.DiskInfo]:
+    """The disks of all machines, those that are made on one another together; `path` is the first parent's."""
+    return [disks.DiskInfo.model_validate(found) for found in await api.run("disks.list")]
 
 
 @router.post("/info")
@@ -57,7 +64,7 @@ async def compact_disk(api: Api, wanted: disks.Disk, answer: Response, wait: Wai
 @router.post("/check", status_code=202, responses=JOB)
 async def check_disk(api: Api, wanted: disks.Disk, answer: Response, wait: Wait = 0) -> answers.Job:
     """Look whether an image is consistent in itself. Nothing is changed."""
-    return await _job(api, "disks.check", wanted.ref(), kind=disks.DiskCheck, wait=wait, answer=answer)
+    return await _job(api, "disks.check", wanted.ref(), plain=disks.check_json, wait=wait, answer=answer)
 
 
 @router.post("/merge", status_code=202, responses=JOB)
@@ -69,7 +76,7 @@ async def merge_disk(api: Api, wanted: disks.Disk, answer: Response, wait: Wait 
 @router.post("/mount", status_code=202, responses=JOB)
 async def mount_disk(api: Api, wanted: disks.Mount, answer: Response, wait: Wait = 0) -> answers.Job:
     """Show what is on a disk in a folder of the host. The result of the job is a DiskMount."""
-    return await _job(api, "disks.mount", wanted.request(), kind=disks.DiskMount, wait=wait, answer=answer)
+    return await _job(api, "disks.mount", wanted.request(), plain=disks.mount_json, wait=wait, answer=answer)
 
 
 @router.post("/unmount", status_code=202, responses=JOB)
@@ -90,9 +97,6 @@ async def _job(
     *arguments: Any,
     wait: float,
     answer: Response,
-    kind: type[disks.DiskInfo | disks.DiskCheck | disks.DiskMount] = disks.DiskInfo,
+    plain: Callable[[Any], Any] = disks.info_json,
 ) -> answers.Job:
-    def plain(result: Any) -> Any:
-        return kind.model_validate(result).model_dump(mode="json")
-
     return await api.job(command, "", *arguments, wait=wait, answer=answer, plain=plain)

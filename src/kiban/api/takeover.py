@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
@@ -33,9 +33,6 @@ async def export_machine(
     api: Api, name: Annotated[MachineRef, Path()], wanted: takeover.Export, answer: Response, wait: Wait = 0
 ) -> answers.Job:
     """Export a machine that is off into a new folder. The result of the job is an ExportResult."""
-
-    def plain(result: Any) -> Any:
-        return takeover.ExportResult.model_validate(result).model_dump(mode="json")
-
     machine, request = api.host.find(name).name, takeover.export_request(wanted)
+    plain = takeover.exported_json
     return await api.job("takeover.export", machine, name, request, wait=wait, answer=answer, plain=plain)

@@ -33,6 +33,26 @@ Folders = Annotated[
 ]
 
 
+@disk.command("ls")
+def list_all(output: Output = "table") -> None:
+    """List the disks of all machines, with what they are made on and who uses which.
+
+    \b
+    Examples:
+      kiban disk ls
+      kiban disk ls -o json
+    """
+    found = connect().disks()
+    if output == "json":
+        print_json(found)
+        return
+    for family in found:
+        for line in tree(family, mark=False):
+            say(line)
+    if not found:
+        say("No machine has a disk.")
+
+
 @disk.command("info")
 def info(which: Which, form: Format = None, parents: Folders = None, output: Output = "table") -> None:
     """Show a disk, what it is made on, what is made on that, and who uses which of them.

@@ -9,20 +9,21 @@ from typing import Any
 from kiban.model.units import format_size
 
 
-def tree(disk: Any) -> Iterator[str]:
-    """The lines of the tree; the disk that was asked for is marked, and a chain that has no end says why."""
+def tree(disk: Any, *, mark: bool = True) -> Iterator[str]:
+    """The lines of the tree; the disk that was asked for is marked (`mark`), a chain that has no end says why."""
+    asked = disk.path if mark else ""
     paths = {link.path for link in disk.links}
     roots = [link for link in disk.links if link.parent not in paths]
     for root in roots:
         if root.parent:
             yield f"? {root.parent}  (not there)" if disk.problem else f"? {root.parent}"
-        yield from _branch(disk, root, "", "")
+        yield from _branch(disk, root, asked, "", "")
     if disk.problem:
         yield f"problem: {disk.problem}"
 
 
-def _branch(disk: Any, link: Any, first: str, rest: str) -> Iterator[str]:
-    mark = "* " if link.path == disk.path else ""
+def _branch(disk: Any, link: Any, asked: str, first: str, rest: str) -> Iterator[str]:
+    mark = "* " if link.path == asked else ""
     children = [other for other in disk.links if other.parent == link.path]
     yield f"{first}{mark}{link.path}"
     stem = rest + ("│ " if children else "  ")
@@ -32,7 +33,7 @@ def _branch(disk: Any, link: Any, first: str, rest: str) -> Iterator[str]:
             yield f"{stem}{use.disk} of {use.machine}, {use.state}"
     for number, child in enumerate(children, start=1):
         last = number == len(children)
-        yield from _branch(disk, child, f"{rest}{'└─' if last else '├─'} ", f"{rest}{'   ' if last else '│  '}")
+        yield from _branch(disk, child, asked, f"{rest}{'└─' if last else '├─'} ", f"{rest}{'   ' if last else '│  '}")
 
 
 def _what(link: Any) -> str:

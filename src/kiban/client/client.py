@@ -225,6 +225,10 @@ class Client(Ways):
 
     # disks as files; `disk` is a path, or MACHINE:DISK such as web:disk0
 
+    def disks(self) -> list[DiskInfo]:
+        """The disks of all machines with what they are made on; those that share a parent are in one."""
+        return [DiskInfo(item) for item in self._transport.call("GET", "/v1/disks")]
+
     def disk(self, disk: str, *, format: str | None = None, folders: Sequence[str] = ()) -> DiskInfo:
         """A disk, what it is made on, what is made on it, and who uses those.
 

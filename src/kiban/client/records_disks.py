@@ -37,7 +37,10 @@ class DiskLink(Record):
 
 
 class DiskInfo(Record):
-    """A disk (`path`) and its relatives, parents before children; `problem` is why its chain has no end."""
+    """A disk (`path`) and its relatives, parents before children; `problem` is why its chain has no end.
+
+    In a list of all, `path` is of the first parent, or of a disk that is not there, and then there are no links.
+    """
 
     path: str
     links: list[DiskLink]

@@ -20,6 +20,11 @@ async def info(host: Host, ref: DiskRef, folders: Sequence[str] = ()) -> DiskVie
     return await diskview.look(host, ref, folders)
 
 
+async def list_all(host: Host) -> list[DiskView]:
+    """The disks of all machines, those that are made on one another together."""
+    return await diskview.families(host)
+
+
 async def create(host: Host, new: NewImage, *, progress: Progress) -> DiskView:
     """Make an empty disk, or a differencing one."""
     return await _made(host, await disks.create(host, new, progress), new.format)

@@ -62,6 +62,7 @@ COMMANDS: dict[str, Command] = {
         Command("devices.remove_device", devices.remove_device, "manage", False),
         Command("devices.insert", devices.insert, "operate", False),
         Command("devices.eject", devices.eject, "operate", False),
+        Command("disks.list", disks.list_all, "read", False),
         Command("disks.info", disks.info, "operate", False),
         Command("disks.create", disks.create, "manage", True),
         Command("disks.convert", disks.convert, "manage", True),

@@ -82,10 +82,14 @@ class Claims:
 
 @dataclass(frozen=True, kw_only=True)
 class Chained:
-    """A machine's disk with all that it is made on, the disk itself first. The links are closed."""
+    """A machine's disk with all that it is made on, the disk itself first. The links are closed.
+
+    `path` is where the definition has it, also where nothing is.
+    """
 
     machine: str
     disk: str
+    path: Path
     state: State
     links: tuple[Link, ...]
     problem: str  # why the chain cannot be followed to its end
@@ -126,12 +130,14 @@ def has_parent(path: Path, disk: Disk) -> bool:
 def _chained(handle: Handle, disk: Disk, key: bytes) -> Chained:
     links: list[Link] = []
     problem = ""
+    path = handle.directory / disk.path
     with ExitStack() as stack:
         try:
-            chain.follow(stack, handle.directory / disk.path, image_format(disk.format), key, links)
+            chain.follow(stack, path, image_format(disk.format), key, links)
         except KibanError as error:
             problem = "its rest is still being copied" if disk.rest else error.message
-    return Chained(machine=handle.name, disk=disk.id, state=handle.state, links=tuple(links), problem=problem)
+    state = handle.state
+    return Chained(machine=handle.name, disk=disk.id, path=path, state=state, links=tuple(links), problem=problem)
 
 
 @asynccontextmanager

@@ -51,7 +51,8 @@ class LinkView:
 class DiskView:
     """A disk: `path` is what was asked for, `links` it and its relatives, parents before children.
 
-    `problem` says why the chain cannot be followed to its end.
+    `problem` says why the chain cannot be followed to its end. In a list of all disks `path` is the first parent of a
+    family, or where a machine's disk should be that is not there, and then there are no links.
     """
 
     path: str
@@ -65,6 +66,26 @@ async def look(host: Host, ref: DiskRef, folders: Sequence[str] = ()) -> DiskVie
     if await in_thread(diskforeign.is_child, path, form):
         return _foreign(await diskforeign.describe(path, form, folders))
     return await in_thread(_look, host, path, form)
+
+
+async def families(host: Host) -> list[DiskView]:
+    """The disks of all machines with what they are made on; those that share a parent are in one family."""
+    return await in_thread(_families, host)
+
+
+def _families(host: Host) -> list[DiskView]:
+    found: dict[Key | Path, list[Chained]] = {}
+    for one in diskuse.chains(host):
+        found.setdefault(one.links[-1].key if one.links else one.path, []).append(one)
+    views = [_family(members) for members in found.values()]
+    return sorted(views, key=lambda view: view.path)
+
+
+def _family(members: Sequence[Chained]) -> DiskView:
+    links = [one.links for one in members]
+    path = links[0][-1].real if links[0] else members[0].path
+    problems = [f"{one.own}: {one.problem}" for one in members if one.problem]
+    return DiskView(path=str(path), links=tuple(_views(links, members)), problem=" ".join(problems))
 
 
 def _look(host: Host, path: Path, form: ImageFormat) -> DiskView:

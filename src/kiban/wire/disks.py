@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -155,7 +155,7 @@ class DiskInfo(Sent):
     """A disk and its relatives: what it is made on and what machines have made on that, parents before children."""
 
     path: str
-    """Of the disk that was asked for."""
+    """Of the disk that was asked for; in a list, of the first parent or of one that is not there."""
     links: list[DiskLink]
     problem: str
     """Why the chain cannot be followed to its end; empty normally."""
@@ -170,6 +170,21 @@ class DiskCheck(Sent):
     """Places where data may be lost."""
     leaks: int
     """Clusters that take room for nothing."""
+
+
+def info_json(found: object) -> Any:
+    """A disk as plain JSON, which is what a job keeps."""
+    return DiskInfo.model_validate(found).model_dump(mode="json")
+
+
+def check_json(found: object) -> Any:
+    """The same of what a check found."""
+    return DiskCheck.model_validate(found).model_dump(mode="json")
+
+
+def mount_json(made: object) -> Any:
+    """The same of a disk that was mounted."""
+    return DiskMount.model_validate(made).model_dump(mode="json")
 
 
 def _ref(text: str, form: str | None) -> DiskRef:

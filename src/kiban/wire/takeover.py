@@ -142,6 +142,11 @@ def answer(plan: Plan) -> ImportPlan:
     )
 
 
+def exported_json(made: object) -> Any:
+    """What an export has made as plain JSON, which is what a job keeps."""
+    return ExportResult.model_validate(made).model_dump(mode="json")
+
+
 def export_request(wanted: Export) -> ExportRequest:
     """An export that is asked for."""
     return ExportRequest(**wanted.model_dump())

@@ -45,5 +45,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "disks.compact": ("Compact disk", "ディスクの最適化"),
     "disks.check": ("Check disk", "ディスクの検査"),
     "disks.merge": ("Merge disk", "ディスクの結合"),
+    "disks.mount": ("Mount disk", "ディスクのマウント"),
+    "disks.unmount": ("Unmount disk", "ディスクのマウント解除"),
     "secureboot.audit": ("Secure Boot audit", "セキュアブートの監査"),
 }
