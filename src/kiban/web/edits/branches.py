@@ -58,7 +58,7 @@ class Tree:
             self._make(view, branches)
         for key, branch in branches.items():
             if self._shown.get(key) != branch:
-                self._fill(branch)
+                self._fill(view, branch)
         self._shown = branches
 
     def _make(self, view: MachineView, branches: Mapping[str, Branch]) -> None:
@@ -90,7 +90,7 @@ class Tree:
             self._parts[branch.key] = section, ui.column().classes("k-lines")
         section.props["aria-label"] = branch.title
 
-    def _fill(self, branch: Branch) -> None:
+    def _fill(self, view: MachineView, branch: Branch) -> None:
         words = self._page.words
         section, lines = self._parts[branch.key]
         section.classes(replace="k-branch k-lacks" if branch.reason else "k-branch")
@@ -100,16 +100,17 @@ class Tree:
                 with ui.row().classes("k-line"):
                     ui.label(line).classes("k-grow")
                     if number < len(branch.devices):
-                        self._device(branch.devices[number])
+                        self._device(view, branch.devices[number])
 
-    def _device(self, device: str) -> None:
+    def _device(self, view: MachineView, device: str) -> None:
         words, kind = self._page.words, boot_class(device)
         if kind == "disk":
             self._icon("expand", words("grow disk", disk=device), "disks.resize", partial(drives.grow, disk=device))
         if kind == "dvd":
             insert, eject = partial(drives.insert, drive=device), partial(drives.eject, drive=device)
             self._icon("album", words("medium of", drive=device), "devices.insert", insert)
-            self._icon("eject", words("eject", drive=device), "devices.eject", eject)
+            if any(dvd.id == device and dvd.medium for dvd in view.dvds):
+                self._icon("eject", words("eject", drive=device), "devices.eject", eject)
         remove = partial(drives.remove, device=device)
         self._icon("close", words("remove device", device=device), "devices.remove_device", remove)
 

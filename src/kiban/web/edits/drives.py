@@ -9,6 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from kiban.engine import hotrules
+from kiban.engine.media import MediumView
 from kiban.model.generations import BUS_NAMES, GENERATIONS, Bus
 from kiban.model.machine import Machine
 from kiban.model.requests import DiskRef, DiskRequest, DvdRequest
@@ -111,9 +112,9 @@ async def remove(subject: Subject, device: str) -> None:
 
 async def add_dvd(subject: Subject) -> None:
     """One more DVD drive."""
-    words = subject.page.words
+    words, known = subject.page.words, await _known(subject)
     with Form(subject, words("add dvd"), closed=subject.may("edit"), yes=words("add")) as form:
-        form.text("iso", words("iso"), hint=words("iso hint"))
+        form.text("iso", words("iso"), hint=words("iso hint")).set_autocomplete(known)
         _buses(subject, form, "dvd_buses", lambda bus: hotrules.with_dvd(subject.handle, DvdRequest(bus=bus)))
 
     async def send() -> None:
@@ -123,13 +124,19 @@ async def add_dvd(subject: Subject) -> None:
     await form.ask(send)
 
 
+async def _known(subject: Subject) -> list[str]:
+    """Paths of the library's ISO images, to choose from while one is typed."""
+    found: list[MediumView] = await subject.page.session.run("media.list")
+    return [medium.path for medium in found if medium.kind == "iso"]
+
+
 async def insert(subject: Subject, drive: str) -> None:
     """Another disc for a DVD drive."""
     words = subject.page.words
     now = next((dvd.medium for dvd in subject.view.dvds if dvd.id == drive), "")
-    title = words("medium of", drive=drive)
+    title, known = words("medium of", drive=drive), await _known(subject)
     with Form(subject, title, closed=subject.may("edit"), yes=words("insert")) as form:
-        form.text("iso", words("iso"), now, hint=words("path hint"))
+        form.text("iso", words("iso"), now, hint=words("iso path hint")).set_autocomplete(known)
 
     async def send() -> None:
         wanted = wired(requests.Medium, form.said("iso"))

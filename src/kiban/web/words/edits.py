@@ -92,6 +92,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "image stays": ("Its image stays: {path}", "イメージは残ります: {path}"),
     "iso": ("ISO image on the host", "ISO イメージ (ホスト上のパス)"),
     "iso hint": ("From the root on; nothing for an empty drive", "絶対パス。空欄なら空のドライブです"),
+    "iso path hint": (
+        "From the root on, such as /srv/iso/debian.iso; images of the library are offered as you type",
+        "絶対パス (例: /srv/iso/debian.iso)。入力中にライブラリのイメージが候補に出ます",
+    ),
     "medium of": ("Disc in {drive}", "{drive} のディスク"),
     "eject": ("Eject {drive}", "{drive} を取り出し"),
     "floppy image": ("Floppy image on the host", "フロッピー イメージ (ホスト上のパス)"),
