@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from faults_disks import MIB, OLD, content, image
 from faults_dying import Dying
-from faults_ground import Ground, attempt, end, eventually
+from faults_ground import KIBAN, Ground, attempt, end, eventually
 
 from kiban.adapters.mount import table
 from kiban.client import Client
@@ -17,6 +17,33 @@ from kiban.errors import NoService
 
 MOST = 120  # things in one operation; more means that it never ends
 NEW = b"n" * MIB
+NOBODY = 65534
+USER = """
+import asyncio, sys
+from pathlib import Path
+from kiban.engine import mounting
+from kiban.engine.host import Host
+from kiban.errors import Conflict
+from kiban.model.requests import DiskRef, MountRequest
+from kiban.paths import Paths
+
+async def go():
+    place = Path("{home}/there")
+    host = await Host.open(Paths(Path("{home}/s"), Path("{home}/r")))
+    await mounting.mount(host, MountRequest(disk=DiskRef(path="{image}"), directory=str(place)))
+    with (place / "disk.raw").open("rb") as file:
+        assert len(file.read()) == (place / "disk.raw").stat().st_size
+        print(oct((place / "disk.raw").stat().st_mode & 0o777), end=" ")
+        try:
+            await mounting.unmount(host, str(place))
+        except Conflict as error:
+            print(error.reason)
+    await mounting.unmount(host, str(place))
+    assert not place.exists()
+    await host.close()
+
+asyncio.run(go())
+"""
 pytestmark = pytest.mark.skipif(os.geteuid() != 0 or not table.FUSE.exists(), reason="only root may mount here")
 
 
@@ -162,3 +189,18 @@ def test_the_service_is_killed_at_every_thing_it_does(ground: Ground, disk: Path
     assert len(points) > 3, f"too few things were seen to be done: {points}"
     assert count < MOST - 1
     assert "Traceback" not in ground.log(), ground.log()
+
+
+def test_a_user_mounts_without_root(ground: Ground, disk: Path) -> None:
+    """By fusermount3, for nobody else's eyes, and unmounts again."""
+    home = ground.folder / "home"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    script = home / "script.py"
+    script.write_text(USER.format(image=disk, home=home))
+    disk.chmod(0o644)
+    done = ground.run(["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *KIBAN[:1], str(script)])
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "0o400 mount-busy\n"
+    assert not table.is_mounted(home / "there" / "disk.raw")
+    assert content(disk) == OLD
