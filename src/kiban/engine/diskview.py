@@ -17,6 +17,7 @@ from kiban.engine.diskuse import Chained
 from kiban.engine.host import Host
 from kiban.engine.whole import in_thread
 from kiban.errors import KibanError
+from kiban.model.machine import SECTOR_BYTES
 from kiban.model.requests import DiskRef
 
 
@@ -149,8 +150,8 @@ def _foreign(found: Chain) -> DiskView:
             kind="differencing" if parent else "dynamic",
             virtual_size=link.size,
             actual_size=link.path.stat().st_blocks * 512,
-            logical_sector=4096 if link.sectors == "4k" else 512,
-            physical_sector=512 if link.sectors == "512" else 4096,
+            logical_sector=SECTOR_BYTES[link.sectors][0],
+            physical_sector=SECTOR_BYTES[link.sectors][1],
             dirty=False,
             snapshots=0,
             parent=parent,

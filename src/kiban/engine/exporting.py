@@ -18,12 +18,12 @@ from kiban.adapters.files import open_regular, replace_file
 from kiban.adapters.firmware import templates
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
-from kiban.engine import diskuse, nvram, tpm
+from kiban.engine import diskuse, lazily, nvram, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet, telling
 from kiban.engine.whole import in_thread
-from kiban.errors import Conflict, Damaged
+from kiban.errors import Damaged
 from kiban.model import export_hyperv, export_ovf
 from kiban.model.export import (
     DEFINITION,
@@ -70,23 +70,13 @@ async def _held(host: Host, handle: Handle) -> AsyncIterator[Source]:
         async with handle.lock:
             handle.check("export")
             machine = handle.machine
-            _check_copied(machine)
+            lazily.check_copied(handle, "exported")
             files = await in_thread(_small_files, handle.directory, machine)
             portrait = await in_thread(_portrait, handle.directory, machine)
             disks = await in_thread(_open, stack.enter_context(ExitStack()), host, handle)
             links = [link for each in disks for link in each]
             await stack.enter_async_context(diskuse.working(host, f"Exporting {machine.name}", links))
         yield Source(portrait=portrait, disks=disks, files=files)
-
-
-def _check_copied(machine: Machine) -> None:
-    for disk in machine.disks:
-        if disk.rest:
-            raise Conflict(
-                f"{disk.id} of {machine.name} is still being copied from {disk.rest.path}.",
-                f"Let it run until that is done: kiban start {machine.name}; see kiban jobs",
-                code="not-copied-yet",
-            )
 
 
 def _open(stack: ExitStack, host: Host, handle: Handle) -> list[list[Link]]:

@@ -52,7 +52,7 @@ def check_copied(handle: Handle, what: str) -> None:
         names = ", ".join(disk.id for disk, _ in disks)
         raise Conflict(
             f"{handle.name} cannot be {what} yet: {names} of it is still being copied.",
-            f"It is copied while the machine runs: kiban jobs. Or shut it down: kiban stop {handle.name}",
+            f"It is copied while the machine runs: {'kiban jobs' if handle.alive else f'kiban start {handle.name}'}",
             code="still-copying",
         )
 

@@ -15,7 +15,9 @@ from kiban.model.generations import AdapterKind, AdapterModel, BootClass, Bus, N
 
 DiskFormat = Literal["qcow2", "vhdx", "vhd", "raw"]
 Sectors = Literal["512", "512e", "4k"]
-"""What a disk says of its sectors, logical and physical: 512 and 512 bytes, 512 and 4096, 4096 and 4096."""
+"""What a disk says of its sectors."""
+SECTOR_BYTES: dict[Sectors, tuple[int, int]] = {"512": (512, 512), "512e": (512, 4096), "4k": (4096, 4096)}
+"""That in bytes: of a logical and of a physical one."""
 ComKind = Literal["none", "socket", "file"]
 Protocol = Literal["tcp", "udp"]
 

@@ -17,11 +17,11 @@ from typing import Any
 
 from kiban.adapters.chains.child import MESSAGE_LIMIT
 from kiban.errors import BadInput, Damaged, Failed, HostLacks, TimedOut
-from kiban.model.machine import Sectors
+from kiban.model.machine import SECTOR_BYTES, Sectors
 
 _log = logging.getLogger(__name__)
 _WORDS_LIMIT = 4000
-_SECTORS: dict[str, Sectors] = {"512": "512", "512e": "512e", "4k": "4k"}
+_SECTORS: dict[str, Sectors] = {name: name for name in SECTOR_BYTES}
 
 # `-I -S` keeps the environment, the working directory and everybody's site hooks out of the process; the service's own
 # import path, which it needs instead, is its last argument.

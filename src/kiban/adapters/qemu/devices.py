@@ -9,7 +9,7 @@ from typing import Any
 
 from kiban.adapters.qemu.layout import Layout, layout, numbers
 from kiban.model.generations import Bus
-from kiban.model.machine import Disk, DiskFormat, Dvd, Floppy, Machine, Nic, Sectors, boot_class
+from kiban.model.machine import SECTOR_BYTES, Disk, DiskFormat, Dvd, Floppy, Machine, Nic, boot_class
 
 Props = dict[str, Any]
 Parents = Sequence[tuple[DiskFormat, str]]
@@ -225,16 +225,11 @@ def disk_nodes(disk: Disk, filename: str, parents: Parents = (), source: Source 
     return [*below, pointed_at(disk, image(disk))] if disk.format in KEPT_BEHIND else below
 
 
-SECTORS: dict[Sectors, Props] = {
-    "512": {},  # QEMU's own choice
-    "512e": {"logical_block_size": 512, "physical_block_size": 4096},
-    "4k": {"logical_block_size": 4096, "physical_block_size": 4096},
-}
-
-
 def disk(machine: Machine, disk: Disk) -> Props:
     """A hard disk on its controller; on NVMe it is its own."""
-    props: Props = {"id": disk.id, "drive": node(disk), "serial": disk.id, **SECTORS[disk.sectors]}
+    props: Props = {"id": disk.id, "drive": node(disk), "serial": disk.id}
+    if disk.sectors != "512":  # which is QEMU's own choice
+        props["logical_block_size"], props["physical_block_size"] = SECTOR_BYTES[disk.sectors]
     if disk.bus == "nvme":
         where = layout(machine.generation, machine.board.layout)
         return pci({"driver": "nvme", **props}, machine, where.nvme[disk.slot])
