@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A real guest in a real browser: what is typed there arrives, and its screen changes under one's eyes."""
+"""A real guest in a real browser: what is typed there arrives, and its screen and COM port answer."""
 
 from __future__ import annotations
 
@@ -31,6 +31,12 @@ def test_the_screen_in_a_browser(guest: Guest) -> None:
         )
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/console-generation{guest.view.generation}.png")
+        if guest.view.generation == 1:
+            page.get_by_role("link", name="COM 1").click()
+            expect(page.get_by_text("Connecting.")).to_be_hidden()
+            page.locator(".k-terminal .xterm").click()
+            page.keyboard.type("expr 6000 + 66\n", delay=BETWEEN_KEYS)
+            expect(page.locator(".k-terminal .xterm-rows")).to_contain_text("6066")
     assert guest.sh("until [ -s /run/browser ]; do sleep 0.2; done; cat /run/browser") == "seen"
 
 

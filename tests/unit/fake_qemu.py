@@ -207,7 +207,8 @@ class Fake:
 
     def do_query_chardev(self) -> list[Any]:
         place = "unix:agent.sock,server=on" if self.agent.taken else "disconnected:unix:agent.sock,server=on"
-        return [{"label": "agent", "frontend-open": self.agent.listens, "filename": place}]
+        agent = {"label": "agent", "frontend-open": self.agent.listens, "filename": place}
+        return [agent, *(com.told() for com in COMS)]
 
     def do_getfd(self, fdname: str) -> None:
         self.named[fdname] = self.files.pop(0)
@@ -246,6 +247,30 @@ class Fake:
         return [{"node-name": node} for node in self.nodes]
 
 
+class Com:
+    """A COM port whose guest says `ready` to whoever comes, and everything twice; one client at a time."""
+
+    def __init__(self, name: str, server: socket.socket) -> None:
+        self.name, self.server, self.taken = name, server, False
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def told(self) -> dict[str, Any]:
+        return {"label": f"{self.name}c", "filename": "unix:com" if self.taken else "disconnected:unix:com"}
+
+    def serve(self) -> None:
+        while True:
+            client, _ = self.server.accept()
+            self.taken = True
+            with client, contextlib.suppress(ConnectionError):
+                client.sendall(b"ready\r\n")
+                while data := client.recv(4096):
+                    client.sendall(data + data)
+            self.taken = False
+
+
+COMS: list[Com] = []
+
+
 def _whole(text: str) -> int:
     """Length of the JSON object that `text` begins with; 0 when it is not all there."""
     try:
@@ -276,6 +301,8 @@ def main() -> None:
         time.sleep(600)
     agent = Agent(_socket("agent"))
     agent.start()
+    led = [name for name in ("com1", "com2") if f"socket,id={name}c," in " ".join(sys.argv)]
+    COMS.extend(Com(name, _socket(f"{name}c")) for name in led)
     Fake(_socket("qmp"), agent, incoming="-incoming" in sys.argv).serve()
 
 

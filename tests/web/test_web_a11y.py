@@ -26,6 +26,7 @@ PAGES = {
     "no screen": "/console/{m2}",
     "generations": "/generations",
     "disks": "/disks",
+    "terminal": "/console/{m1}/com/1",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from websockets.sync.client import ClientConnection
 import kiban
 from kiban.engine import novnc
 from kiban.errors import HostLacks
-from kiban.model.requests import DvdRequest
+from kiban.model.requests import ComRequest, DvdRequest
 
 expect.set_options(timeout=WAIT * 1000)
 Enter = Callable[..., Page]
@@ -37,7 +38,9 @@ def there(there: World) -> Iterator[World]:
         pytest.skip(f"{error.message} {error.hint}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FAKE_QEMU_HANDS", str(there.root / "hands"))
-        there.put(machines.make(1, serial=1, nics=(), dvds=(DvdRequest(),)))
+        there.put(
+            machines.make(1, serial=1, nics=(), dvds=(DvdRequest(),), coms=(ComRequest(number=1, kind="socket"),))
+        )
         there.put(machines.make(2, serial=2))
         yield there
 
@@ -197,6 +200,55 @@ def test_it_fits_a_phone(enter: Enter, place: Place) -> None:
     page = enter(viewport={"width": 390, "height": 800})
     visit(page, place)
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
+
+
+# a COM port; the fake guest says everything twice
+
+
+def terminal(page: Page, place: Place) -> Locator:
+    page.goto("/".join(page.url.split("/")[:3]) + f"/console/{place.client.machine('m1').id}/com/1")
+    return page.locator(".k-terminal .xterm-rows")
+
+
+def test_a_com_port_is_a_terminal_for_several(enter: Enter, place: Place) -> None:
+    pages = [enter(), enter()]
+    rows = [terminal(page, place) for page in pages]
+    for each in rows:
+        expect(each).to_contain_text("ready")
+    for page, word in zip(pages, ("ab", "xy"), strict=True):
+        page.locator(".k-terminal .xterm").click()
+        page.keyboard.insert_text(word)
+        for each in rows:
+            expect(each).to_contain_text(word * 2)
+
+
+def test_a_terminal_is_left_with_keys_and_waits_for_its_machine(page: Page, place: Place) -> None:
+    rows = terminal(page, place)
+    expect(rows).to_contain_text("ready")
+    page.locator(".k-terminal .xterm").click()
+    page.keyboard.press("Control+Alt+ArrowLeft")
+    assert page.evaluate("document.activeElement.closest('.k-console-bar') !== null")
+    place.client.stop("m1", force=True)
+    expect(page.get_by_text("The terminal connects when it starts.")).to_be_visible()
+    place.client.start("m1")
+    expect(page.get_by_text("The terminal connects when it starts.")).to_be_hidden()
+
+
+def test_a_port_in_use_elsewhere_is_told_of(page: Page, place: Place) -> None:
+    page.get_by_label("Connect to m1").click()
+    with socket.socket(socket.AF_UNIX) as console:
+        console.connect(f"{place.client.machine('m1').runtime}/com1.sock")
+        console.recv(100)
+        page.get_by_role("link", name="COM 1").click()
+        expect(page.get_by_text("Another program is attached to COM1 of m1.")).to_be_visible()
+    expect(page.locator(".k-terminal .xterm-rows")).to_contain_text("ready")
+
+
+def test_a_viewer_gets_no_terminal(enter: Enter, place: Place) -> None:
+    page = enter(place.as_("viewer"))
+    rows = terminal(page, place)
+    expect(page.get_by_text("Your role may not do this.")).to_be_visible()
+    expect(rows).not_to_contain_text("ready")
 
 
 # without a browser

@@ -9,6 +9,7 @@ from typing import Any
 
 from kiban.commands import (
     bootcheck,
+    com,
     devices,
     disks,
     doctor,
@@ -86,6 +87,7 @@ COMMANDS: dict[str, Command] = {
         Command("usage.guest", usage.guest, "read", False),
         Command("screen.view", screen.view, "read", False),
         Command("screen.use", screen.use, "operate", False),
+        Command("com.attach", com.attach, "operate", False),
         Command("tpm.show", tpm.show, "read", False),
         Command("tpm.log", tpm.log, "read", False),
         Command("tpm.raw_log", tpm.raw_log, "read", False),

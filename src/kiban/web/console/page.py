@@ -58,6 +58,9 @@ class ConsolePage:
         with ui.row().classes("k-bar k-console-bar"):
             self._name = ui.label().classes("k-title").props('role="heading" aria-level="1"')
             self._state = ui.label().classes("k-state")
+            for com in roster.machines[machine_id].coms:
+                if com.kind == "socket":
+                    ui.link(f"COM {com.number}", f"/console/{machine_id}/com/{com.number}").classes("k-soft")
             ui.link(self._words("machine page"), f"/machine/{machine_id}").classes("k-soft")
             ui.space()
             self._buttons = {command: self._tool(command, icon) for command, (_, icon) in TOOLS.items()}

@@ -4,6 +4,15 @@
 WORDS: dict[str, tuple[str, str]] = {
     "connect": ("Connect", "接続"),
     "connect to": ("Connect to {name}", "{name} に接続"),
+    "screen page": ("Screen", "画面"),
+    "terminal waits": (
+        "The machine does not run. The terminal connects when it starts.",
+        "仮想マシンは動作していません。起動すると接続します。",
+    ),
+    "terminal keys": (
+        "Keys go to the guest while the terminal has the focus. Ctrl-Alt-Left leaves it.",
+        "端末を選択している間、キー入力はゲストに送られます。Ctrl+Alt+← で抜けます。",
+    ),
     "machine page": ("Settings and events", "設定とイベント"),
     "fit": ("Fit to the window, or as large as it is", "ウィンドウに合わせる / 等倍"),
     "full screen": ("Full screen", "全画面表示"),

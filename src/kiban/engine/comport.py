@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A machine's COM port for several at a time.
+
+QEMU takes one client at a port's socket; whoever connects next waits in its backlog and hears nothing. So the service
+connects once, while anybody here is attached, and lets go with the last of them: then the port is free again for
+`kiban console` and other programs. Who finds it taken is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from kiban.engine.handle import Handle
+from kiban.errors import Conflict, Failed, NotFound
+from kiban.model.machine import Com
+
+CHUNK = 16384
+KEPT = 64 * 1024
+"""Bytes of what was said last, for who attaches now and for who is slow; what is older is left out."""
+LET_GO_SECONDS = 1.0
+"""For which QEMU may take to notice that somebody has left."""
+_lines: WeakKeyDictionary[Handle, dict[int, Line]] = WeakKeyDictionary()
+
+
+class Port:
+    """One who is attached."""
+
+    def __init__(self, line: Line, said: bytes) -> None:
+        self._line = line
+        self._said = bytearray(said)
+        self._over = False
+        self._news = asyncio.Event()
+        if said:
+            self._news.set()
+
+    async def read(self) -> bytes:
+        """What the guest says next; nothing once the port is closed."""
+        await self._news.wait()
+        data = bytes(self._said[:CHUNK])
+        del self._said[:CHUNK]
+        if not self._said and not self._over:
+            self._news.clear()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Type; Conflict when the guest takes nothing."""
+        self._line.write(data)
+
+    def close(self) -> None:
+        """Leave."""
+        self._line.leave(self)
+
+    def hear(self, data: bytes) -> None:
+        """Keep what the guest said; b"" is the end."""
+        self._said += data
+        del self._said[:-KEPT]
+        self._over = self._over or not data
+        self._news.set()
+
+
+class Line:
+    """A port's connection to QEMU, there while somebody is attached."""
+
+    def __init__(self, handle: Handle, number: int) -> None:
+        self._handle, self._number = handle, number
+        self._opening = asyncio.Lock()
+        self._ports: set[Port] = set()
+        self._said = b""
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def join(self) -> Port:
+        """One more who is attached; he hears what was said last."""
+        async with self._opening:
+            if self._writer is None:
+                await self._open()
+            port = Port(self, self._said)
+            self._ports.add(port)
+            return port
+
+    async def _open(self) -> None:
+        path = _path(self._handle, _com(self._handle, self._number))
+        await self._check_free()
+        try:
+            reader, self._writer = await asyncio.open_unix_connection(str(path))
+        except OSError as error:
+            raise Failed(f"COM{self._number} of {self._handle.name} does not answer: {error.strerror}.") from error
+        self._said = b""
+        self._reading = asyncio.create_task(self._read(reader, self._writer))
+
+    async def _check_free(self) -> None:
+        """Conflict while QEMU says that somebody else is connected."""
+        end = asyncio.get_running_loop().time() + LET_GO_SECONDS
+        while await self._taken():
+            if asyncio.get_running_loop().time() > end:
+                raise Conflict(
+                    f"Another program is attached to COM{self._number} of {self._handle.name}.",
+                    "Leave it there; kiban console is left with Ctrl-].",
+                    code="port-busy",
+                )
+            await asyncio.sleep(LET_GO_SECONDS / 10)
+
+    async def _taken(self) -> bool:
+        ports = await self._handle.live.run("query-chardev")
+        own = next((port for port in ports if port["label"] == f"com{self._number}c"), None)
+        return own is not None and not own["filename"].startswith("disconnected:")
+
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(CHUNK):
+                self._said = (self._said + data)[-KEPT:]
+                for port in [*self._ports]:
+                    port.hear(data)
+        if self._writer is writer:
+            self._hang_up()
+            for port in [*self._ports]:
+                port.hear(b"")
+            self._ports.clear()
+
+    def write(self, data: bytes) -> None:
+        """Pass on what somebody types; Conflict when the guest takes nothing."""
+        if self._writer is None:
+            return  # it has just ended, which is told to who reads
+        if self._writer.transport.get_write_buffer_size() > CHUNK:
+            raise Conflict(f"The guest of {self._handle.name} does not read its COM{self._number}.", "Wait.")
+        self._writer.write(data)
+
+    def leave(self, port: Port) -> None:
+        """Let somebody go, and with the last one the port."""
+        self._ports.discard(port)
+        if not self._ports and self._writer is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+        self._writer = None
+
+
+async def attach(handle: Handle, number: int) -> Port:
+    """Attach to COM1 or COM2 of a machine that runs.
+
+    Raises:
+        NotFound: the machine has no such port.
+        Conflict: it leads into a file, another program is attached, or the machine does not run.
+    """
+    _com(handle, number)
+    handle.check("look at")
+    line = _lines.setdefault(handle, {}).setdefault(number, Line(handle, number))
+    return await line.join()
+
+
+def _com(handle: Handle, number: int) -> Com:
+    com = next((com for com in handle.machine.coms if com.number == number and com.kind != "none"), None)
+    if com is None:
+        raise NotFound(f"{handle.name} has no COM{number}.", f"kiban set {handle.name} --com{number} socket")
+    if com.kind == "file":
+        raise Conflict(f"COM{number} of {handle.name} goes into a file.", f"tail -f {com.path}")
+    return com
+
+
+def _path(handle: Handle, com: Com) -> Path:
+    return Path(com.path) if com.path else handle.runtime / f"com{com.number}.sock"
