@@ -20,7 +20,7 @@ TICK = 2.0
 """Seconds between looks at what has changed elsewhere: tokens are also made by the command line."""
 WHEN = """<q-td :props="props">
 {{{{ props.value ? new Date(props.value).toLocaleString('{language}') : '{never}' }}}}</q-td>"""
-BUTTON = """<q-td :props="props"><q-btn flat dense no-caps :label="props.value"
+BUTTON = """<q-td :props="props"><q-btn flat dense no-caps color="primary" :label="props.value"
 :aria-label="props.value + ' ' + props.row.name" @click="$parent.$emit('press', props.row.id)"></q-btn></q-td>"""
 NARROW = ("name", "role", "end")
 """Columns that a phone shows, too."""
@@ -50,7 +50,7 @@ class Tokens:
             ui.label(self._words("what tokens are")).classes("k-soft")
             self._table = _table(page, ("name", "role", "created", "used", "end"), self._words("no tokens"))
             self._table.on("press", self._revoke)
-            with ui.element("form").classes("k-bar k-new") as form:
+            with ui.element("form").classes("k-new") as form:
                 self._name = ui.input(self._words("token name")).props('dense outlined maxlength="63"')
                 roles = {role: self._words(f"called {role}") for role in get_args(Role)}
                 self._role = ui.select(roles, value="operator", label=self._words("column role")).props(

@@ -5,7 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "tokens": ("Tokens", "トークン"),
     "token": ("Token", "トークン"),
     "what tokens are": (
-        "A token is for one person or one program. It lets in over TLS, here and at the API, with its role.",
+        "A token is for one person or program, who comes in with its role over TLS, here and at the API.",
         "トークンは利用者またはプログラムごとに発行し、その役割で TLS 経由でこの画面と API に接続できます。",
     ),
     "tokens not shown": (
