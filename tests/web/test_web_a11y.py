@@ -65,11 +65,11 @@ def of_forms(page: Page) -> list[str]:
     buttons = page.locator(".k-adds button, .k-branch .k-line:first-child > button")
     for button in buttons.all():
         button.click()
-        page.locator(".k-form").wait_for()
+        page.locator(".k-edit").wait_for()
         page.wait_for_timeout(400)  # it fades in, and is faint until then
         found += findings(page)
         page.keyboard.press("Escape")
-        page.locator(".k-form").wait_for(state="detached")
+        page.locator(".k-edit").wait_for(state="detached")
     return found
 
 

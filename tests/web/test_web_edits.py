@@ -109,7 +109,7 @@ def test_a_refusal_is_shown_at_the_form(page: Page, client: kiban.Client) -> Non
     dialog = form(page, "Change: Diskette Drive")
     dialog.get_by_label("Floppy image").fill("no-path.img")
     press(dialog, "Save")
-    expect(dialog.get_by_role("alert")).to_contain_text("floppy: ")
+    expect(dialog.get_by_role("alert")).to_contain_text("floppy: It takes a path on the host")
     press(page, "Cancel")
     focus = "document.activeElement.closest('button')?.ariaLabel === 'Change: Diskette Drive'"
     page.wait_for_function(focus)
@@ -304,7 +304,7 @@ def test_in_japanese_on_a_phone(enter: Enter) -> None:
     expect(dialog).to_contain_text("ドラッグするか、矢印で並べ替えます")
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 390
-    box = dialog.locator(".k-form").bounding_box()
+    box = dialog.locator(".k-edit").bounding_box()
     assert box is not None
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390

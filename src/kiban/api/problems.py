@@ -43,7 +43,7 @@ async def _known(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
-    return response(BadInput(sentence(error.errors()), "See the OpenAPI document: /v1/openapi.json"))
+    return response(BadInput(_sentence(error.errors()), "See the OpenAPI document: /v1/openapi.json"))
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -73,7 +73,7 @@ def _methods(request: Request) -> set[str]:
     return set().union(*(route.methods for route in routes))
 
 
-def sentence(faults: Sequence[Mapping[str, Any]]) -> str:
+def _sentence(faults: Sequence[Mapping[str, Any]]) -> str:
     """Where and what, without the input itself, which may be long, secret or not even text."""
     parts = []
     for fault in faults[:SHOWN]:

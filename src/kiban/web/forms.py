@@ -20,8 +20,13 @@ def wanted(kind: type[T], **values: object) -> T:
     BadInput for what the API would refuse.
     """
     typed = {name: value.strip() if isinstance(value, str) else value for name, value in values.items()}
+    return checked(kind, {name: value for name, value in typed.items() if value not in (None, "")})
+
+
+def checked(kind: type[T], values: Mapping[str, object]) -> T:
+    """The same as it stands, for who means what is empty."""
     try:
-        return kind.model_validate({name: value for name, value in typed.items() if value not in (None, "")})
+        return kind.model_validate(values)
     except ValidationError as error:
         raise BadInput(" ".join(_sentence(fault) for fault in error.errors())) from error
 

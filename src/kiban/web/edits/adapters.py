@@ -10,7 +10,8 @@ from nicegui import ui
 from kiban.engine import hotrules
 from kiban.model.generations import GENERATIONS, AdapterKind, Generation
 from kiban.model.requests import NicRequest
-from kiban.web.edits.form import Form, Subject, wired
+from kiban.web.edits.form import Form, Subject
+from kiban.web.forms import checked
 from kiban.wire import requests, translate
 
 LOOPBACK = "127.0.0.1"
@@ -35,7 +36,7 @@ async def add(subject: Subject) -> None:
         boot.bind_visibility_from(folder, "value", backward=bool)
 
     async def send() -> None:
-        wanted = wired(requests.NewNic, {**_adapter(form, gen), "forwards": forwards.said()})
+        wanted = checked(requests.NewNic, {**_adapter(form, gen), "forwards": forwards.said()})
         await subject.run("devices.add_nic", translate.nic_request(wanted))
 
     await form.ask(send)

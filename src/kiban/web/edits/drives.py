@@ -14,7 +14,8 @@ from kiban.model.generations import BUS_NAMES, GENERATIONS, Bus
 from kiban.model.machine import Machine
 from kiban.model.requests import DiskRef, DiskRequest, DvdRequest
 from kiban.model.units import GiB, format_size
-from kiban.web.edits.form import Form, Subject, wired
+from kiban.web.edits.form import Form, Subject
+from kiban.web.forms import checked
 from kiban.wire import disks, requests, translate
 
 FORMATS = {"qcow2": "qcow2", "vhdx": "VHDX", "vhd": "VHD", "raw": "raw"}
@@ -42,7 +43,7 @@ async def add_disk(subject: Subject) -> None:
         )
 
     async def send() -> None:
-        disk = translate.disk_request(wired(requests.NewDisk, _disk(form)))
+        disk = translate.disk_request(checked(requests.NewDisk, _disk(form)))
         await subject.run("devices.add_disk", disk)
 
     await form.ask(send)
@@ -84,7 +85,7 @@ async def grow(subject: Subject, disk: str) -> None:
 
     async def send() -> None:
         if changes := form.changed():
-            wanted = wired(disks.Resize, {"disk": f"{view.name}:{disk}", **changes})
+            wanted = checked(disks.Resize, {"disk": f"{view.name}:{disk}", **changes})
             await form.follow(
                 subject.page.session.begin(
                     "disks.resize", view.name, wanted.ref(), wanted.size, wanted.shrink, plain=_plain
@@ -118,7 +119,7 @@ async def add_dvd(subject: Subject) -> None:
         _buses(subject, form, "dvd_buses", lambda bus: hotrules.with_dvd(subject.handle, DvdRequest(bus=bus)))
 
     async def send() -> None:
-        wanted = wired(requests.NewDvd, form.said("iso", "bus"))
+        wanted = checked(requests.NewDvd, form.said("iso", "bus"))
         await subject.run("devices.add_dvd", translate.dvd_request(wanted))
 
     await form.ask(send)
@@ -139,7 +140,7 @@ async def insert(subject: Subject, drive: str) -> None:
         form.text("iso", words("iso"), now, hint=words("iso path hint")).set_autocomplete(known)
 
     async def send() -> None:
-        wanted = wired(requests.Medium, form.said("iso"))
+        wanted = checked(requests.Medium, form.said("iso"))
         await subject.run("devices.insert", drive, wanted.iso)
 
     await form.ask(send)

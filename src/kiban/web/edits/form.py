@@ -10,19 +10,17 @@ from typing import Any, TypeVar
 from nicegui import ui
 from nicegui.elements.mixins.disableable_element import DisableableElement
 from nicegui.elements.mixins.value_element import ValueElement
-from pydantic import BaseModel, ValidationError
 
-from kiban.api.problems import sentence
 from kiban.engine.handle import Handle
 from kiban.engine.jobs import LIVE, Job, explain
 from kiban.engine.view import MachineView
 from kiban.errors import BadInput, KibanError
 from kiban.model.units import parse_size
 from kiban.problem import from_problem
+from kiban.web.forms import checked
 from kiban.web.frame import Page
 from kiban.wire import requests, translate
 
-M = TypeVar("M", bound=BaseModel)
 E = TypeVar("E", bound=ValueElement[Any])
 Convert = Callable[[Any], Any]
 LOOK = 0.3
@@ -60,7 +58,7 @@ class Subject:
     async def edit(self, changes: Mapping[str, Any]) -> None:
         """Send changes of settings, if there are any."""
         if changes:
-            await self.run("machines.edit", translate.changes(wired(requests.MachineChanges, changes)))
+            await self.run("machines.edit", translate.changes(checked(requests.MachineChanges, changes)))
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Form:
         self._send: Callable[[], Awaitable[object]] | None = None
         self._dialog = ui.dialog().on("hide", self._gone)
         self._dialog.props["aria-label"] = title
-        with self._dialog, ui.card().classes("k-form"), ui.element("form") as form:
+        with self._dialog, ui.card().classes("k-edit"), ui.element("form") as form:
             form.on("submit.prevent", self._submit)
             ui.label(title).classes("k-part").props('role="heading" aria-level="2"')
             if closed:
@@ -193,14 +191,6 @@ class Form:
         if not self._dialog.is_deleted:
             self._yes.props(remove="loading").set_enabled(True)
             self._fault.set_text(why)
-
-
-def wired(kind: type[M], values: Mapping[str, Any]) -> M:
-    """What was filled in as the API takes it, with the API's bounds; BadInput."""
-    try:
-        return kind.model_validate(values)
-    except ValidationError as error:
-        raise BadInput(sentence(error.errors())) from None
 
 
 def said(error: KibanError) -> str:

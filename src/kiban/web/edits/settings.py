@@ -14,7 +14,8 @@ from kiban.model.generations import GENERATIONS
 from kiban.model.machine import Disk
 from kiban.model.requests import Changes
 from kiban.model.units import format_size
-from kiban.web.edits.form import Form, Subject, wired
+from kiban.web.edits.form import Form, Subject
+from kiban.web.forms import checked
 from kiban.wire import requests, translate
 
 
@@ -84,7 +85,7 @@ async def com(subject: Subject, number: Literal[1, 2]) -> None:
         if not form.changed():
             return
         said = form.said("kind", "path")
-        wanted = wired(requests.NewCom, {"number": number, **said, "path": said["path"] if path.visible else ""})
+        wanted = checked(requests.NewCom, {"number": number, **said, "path": said["path"] if path.visible else ""})
         now = subject.handle.machine
         coms = edit.with_coms(now.generation, now.coms, [translate.com_request(wanted)])
         await subject.run("machines.edit", Changes(coms=coms))
@@ -119,7 +120,7 @@ async def name(subject: Subject) -> None:
 
     async def send() -> None:
         if changes := form.changed():
-            new = wired(requests.Rename, changes).name
+            new = checked(requests.Rename, changes).name
             await subject.run("machines.rename", new)
 
     await form.ask(send)
