@@ -110,10 +110,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "mac hint": ("Nothing for one of its own", "空欄なら自動的に割り当てます"),
     "add forward": ("Forward a port of the host", "ホストのポートを転送"),
     "remove forward": ("Remove this forward", "この転送を削除"),
-    "protocol": ("Protocol", "プロトコル"),
+    "protocol": ("Protocol", "種別"),
     "host address": ("Host address", "ホストのアドレス"),
-    "host port": ("Host port", "ホストのポート"),
-    "guest port": ("Guest port", "ゲストのポート"),
+    "host port": ("Host port", "ホスト ポート"),
+    "guest port": ("Guest port", "ゲスト ポート"),
     "boot folder": ("Folder to boot from over the network", "ネットワーク起動用のフォルダー"),
     "boot folder hint": (
         "A folder of the host; nothing to boot otherwise",
