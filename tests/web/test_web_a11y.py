@@ -27,6 +27,7 @@ PAGES = {
     "generations": "/generations",
     "disks": "/disks",
     "terminal": "/console/{m1}/com/1",
+    "import": "/import",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

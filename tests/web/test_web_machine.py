@@ -90,7 +90,7 @@ def test_a_viewer_sees_and_may_do_nothing(enter: Enter, place: Place) -> None:
     page = enter(place.as_("viewer"))
     visit(page, "m1")
     buttons = page.locator(".k-bar button")
-    expect(buttons).to_have_count(8)
+    expect(buttons).to_have_count(9)
     for button in buttons.all():
         expect(button).to_be_disabled()
         expect(button).to_have_attribute("title", "Your role may not do this.")

@@ -3,62 +3,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from nicegui import ui
 
 from kiban.engine.diskuse import FORMATS
-from kiban.errors import KibanError
 from kiban.model.units import format_size, parse_size
+from kiban.web.dialog import Arguments, Dialog
 from kiban.web.diskacts import ACTIONS, Image, command, why_not
 from kiban.web.forms import wanted
 from kiban.web.frame import Page
-from kiban.web.jobcard import JobCard
 from kiban.wire import disks
 
-Arguments = Callable[[], tuple[Any, ...]]
-"""What a form gives to its command; raises BadInput for what makes no sense."""
 
-
-class _Dialog:
-    """A dialog that goes when it is closed."""
-
-    def __init__(self, page: Page, title: str) -> None:
-        self._page, self._words = page, page.words
-        with ui.dialog() as self._dialog, ui.card().classes("k-dialog"):
-            ui.label(title).classes("k-title").props('role="heading" aria-level="2"')
-            self._body = ui.column().classes("k-form")
-        self._dialog.on("hide", self._dialog.delete)
-        self._dialog.props(f'aria-label="{title}"')
-
-    def _buttons(self, yes: str = "", do: Callable[[], object] = lambda: None, *, danger: bool = False) -> None:
-        with ui.row().classes("k-answers"):
-            ui.button(self._words("close"), on_click=self._dialog.close).props("flat no-caps")
-            if yes:
-                colour = "negative" if danger else "primary"
-                ui.button(yes, on_click=do).props(f"unelevated no-caps color={colour}")
-
-    def _ask(self, action: str, yes: str, arguments: Arguments, machine: str = "") -> None:
-        """The end of a form: `yes` begins the job, whose progress then takes the place of the form."""
-        trouble = ui.label().classes("k-note").props('role="alert"')
-
-        def begin() -> None:
-            plain = disks.check_json if action == "check" else disks.info_json
-            try:
-                job = self._page.session.begin(command(action), machine, *arguments(), plain=plain)
-            except KibanError as error:
-                trouble.set_text(f"{error.message} {error.hint}".strip())
-                return
-            self._body.clear()
-            with self._body:
-                JobCard(self._page, job)
-                self._buttons()
-
-        self._buttons(yes, begin, danger=action == "merge")
-
-    def _text(self, label: str, value: str = "", hint: str = "") -> ui.input:
-        return ui.input(label, value=value, placeholder=hint).props("outlined dense").classes("k-wholly")
+class _Form(Dialog):
+    """A dialog about disks."""
 
     def _path(self, value: str, example: str) -> ui.input:
         return self._text(self._words("new path"), value, example)
@@ -69,7 +28,7 @@ class _Dialog:
         )
 
 
-class NewDisk(_Dialog):
+class NewDisk(_Form):
     """A new, empty disk."""
 
     def __init__(self, page: Page) -> None:
@@ -84,11 +43,11 @@ class NewDisk(_Dialog):
                 new = wanted(disks.NewDiskImage, path=path.value, format=form.value, size=bytes_, fixed=fixed.value)
                 return (new.image(),)
 
-            self._ask("create", self._words("create"), arguments)
+            self._ask("disks.create", self._words("create"), arguments, disks.info_json)
         self._dialog.open()
 
 
-class DiskDialog(_Dialog):
+class DiskDialog(_Form):
     """An image: what it is, and what can be done with it."""
 
     def __init__(self, page: Page, image: Image) -> None:
@@ -124,7 +83,9 @@ class DiskDialog(_Dialog):
             ui.label(self._link.path).classes("k-soft")
             ui.label(self._words(f"what {action}"))
             arguments: Arguments = getattr(self, f"_{action}")()
-            self._ask(action, self._words(f"do {action}"), arguments, self._machine)
+            plain = disks.check_json if action == "check" else disks.info_json
+            yes, danger = self._words(f"do {action}"), action == "merge"
+            self._ask(command(action), yes, arguments, plain, machine=self._machine, danger=danger)
 
     def _example(self, ending: str) -> str:
         return f"/srv/images/{self._machine or 'data'}.{ending}"

@@ -14,7 +14,7 @@ from kiban.wire.base import Wire
 T = TypeVar("T", bound=Wire)
 
 
-def wanted(kind: type[T], **values: object) -> T:
+def wanted(kind: type[T], /, **values: object) -> T:
     """What was asked for, as the API takes it: text without the blanks around it, and nothing for what was left empty.
 
     BadInput for what the API would refuse.

@@ -20,7 +20,7 @@ from kiban.web.jobwatch import Mark
 from kiban.web.words import Language, Words, choose
 
 T = TypeVar("T")
-WAYS = {"machines": "/", "disks": "/disks", "jobs": "/jobs", "users": "/users"}
+WAYS = {"machines": "/", "import": "/import", "disks": "/disks", "jobs": "/jobs", "users": "/users"}
 """The pages that every page leads to: word, address."""
 THEMES: dict[str, bool] = {"dark": True, "light": False}
 LINKS = {

@@ -92,4 +92,4 @@ class JobCard:
         with self._outcome:
             for sentence in outcome(job, self._words):
                 ui.label(sentence)
-        self._over(job)
+            self._over(job)

@@ -17,6 +17,7 @@ from kiban.model.states import ALLOWED
 from kiban.web import bulk
 from kiban.web.base import Site
 from kiban.web.edits.branches import Tree
+from kiban.web.exporting import ExportButton
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 from kiban.web.rows import row
@@ -64,6 +65,7 @@ class MachinePage:
             ui.link(self._words("connect"), f"/console/{machine_id}").classes("k-connect")
             ui.space()
             self._buttons = {command: self._button(command, icon) for command, (_, icon) in ACTIONS.items()}
+            self._export = ExportButton(page, roster, machine_id)
         self._note = ui.label().classes("k-note").props('role="status"')
         with ui.row().classes("k-halves"):
             with ui.column().classes("k-half"):
@@ -90,6 +92,7 @@ class MachinePage:
     def _show(self) -> None:
         """Bring the page up to date."""
         view = self._roster.machines.get(self._id)
+        self._export.show(view)
         if view is None:
             self._gone()
             return

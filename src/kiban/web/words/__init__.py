@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kiban.web.words import common, console, disks, edits, generations, jobs, machine, machines, usage, users
+from kiban.web.words import common, console, disks, edits, generations, jobs, machine, machines, takeover, usage, users
 
 Language = Literal["en", "ja"]
 
-PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks)
+PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover)
 WORDS: dict[str, tuple[str, str]] = {key: both for part in PARTS for key, both in part.WORDS.items()}
 """By key: English, Japanese."""
 
