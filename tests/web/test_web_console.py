@@ -162,6 +162,19 @@ def test_a_lost_connection_is_made_again(page: Page, place: Place) -> None:
     expect(page.locator(".k-console-note")).to_have_count(0)
 
 
+def test_it_fills_the_window_or_the_whole_display(page: Page, place: Place) -> None:
+    canvas = visit(page, place)
+    fit = page.get_by_label("Fit to the window")
+    expect(fit).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("document.querySelector('.k-console canvas').offsetWidth > 320")
+    fit.click()
+    expect(fit).to_have_attribute("aria-pressed", "false")
+    page.wait_for_function("document.querySelector('.k-console canvas').offsetWidth === 320")
+    page.get_by_label("Full screen").click()
+    page.wait_for_function("document.fullscreenElement?.classList.contains('k-console')")
+    assert canvas.evaluate("canvas => canvas === document.activeElement"), "it is for typing"
+
+
 def test_text_is_typed_or_refused_as_a_whole(page: Page, place: Place) -> None:
     visit(page, place)
     page.get_by_label("Type text").click()

@@ -40,7 +40,8 @@ def console(
         if not sys.stdin.isatty():
             copy(line, sys.stdin.fileno(), sys.stdout.fileno(), escape=b"")
             return
-        warn(f"COM{port} of {name}; Ctrl-] leaves.")
+        # QEMU lets the next one wait, without a word
+        warn(f"COM{port} of {name}; Ctrl-] leaves. It is silent while another has it, such as the web manager.")
         with _raw(sys.stdin.fileno()):
             ended = copy(line, sys.stdin.fileno(), sys.stdout.fileno(), escape=ESCAPE)
         warn("\nThe machine closed the port." if ended else "\nLeft the console; the machine goes on.")
