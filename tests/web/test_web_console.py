@@ -162,6 +162,14 @@ def test_a_lost_connection_is_made_again(page: Page, place: Place) -> None:
     expect(page.locator(".k-console-note")).to_have_count(0)
 
 
+def test_a_session_that_is_over_is_told_of(page: Page, place: Place) -> None:
+    page.add_init_script(KEEP)
+    visit(page, place)
+    page.context.clear_cookies()
+    page.evaluate("window.lines[0].close()")
+    expect(page.get_by_text("Your session is over.")).to_be_visible()
+
+
 def test_it_fills_the_window_or_the_whole_display(page: Page, place: Place) -> None:
     canvas = visit(page, place)
     fit = page.get_by_label("Fit to the window")

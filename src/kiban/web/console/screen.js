@@ -84,7 +84,8 @@ export default {
       this.focused = false;
       if (this.gone || !this.alive) return;
       const answer = this.reason ? null : await fetch("/kiban.css", { cache: "no-store" }).catch(() => null);
-      this.again(this.reason || (answer?.status === 401 ? this.words["session over"] : this.words.lost));
+      // 401: no session any more; 403: on loopback, a service that was started anew has another name
+      this.again(this.reason || ([401, 403].includes(answer?.status) ? this.words["session over"] : this.words.lost));
     },
     again(why) {
       if (this.gone || this.rfb) return;
