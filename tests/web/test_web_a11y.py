@@ -28,6 +28,7 @@ PAGES = {
     "disks": "/disks",
     "terminal": "/console/{m1}/com/1",
     "import": "/import",
+    "create": "/create",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

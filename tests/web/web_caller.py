@@ -26,7 +26,7 @@ class Caller:
 
     def ask(self, method: str, path: str, body: str = "", **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=WAIT)
-        line.sock = self._dial()
+        line.sock = self.dial()
         said = {"Host": self.host, "Cookie": self.cookie} | ({"Origin": self.own} if method != "GET" else {})
         line.request(method, path, body, {k: v for k, v in (said | headers).items() if v})
         answer = line.getresponse()
@@ -43,9 +43,10 @@ class Caller:
         said = {"Cookie": self.cookie, "Origin": self.own} | headers
         address = f"ws://{said.pop('Host', self.host)}{path}"  # what is below it is of no concern to the client
         kept = {name: value for name, value in said.items() if value}
-        return connect(address, additional_headers=kept, sock=self._dial(), proxy=None)
+        return connect(address, additional_headers=kept, sock=self.dial(), proxy=None)
 
-    def _dial(self) -> socket.socket:
+    def dial(self) -> socket.socket:
+        """A connection; over TLS where the address says so."""
         line = socket.create_connection(("127.0.0.1", self.port), WAIT, (self.source, 0))
         if self.scheme == "http":
             return line

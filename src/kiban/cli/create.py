@@ -104,7 +104,7 @@ BootPause = Annotated[
         "--pause-after-boot-failure", help="Stop when nothing boots (generation 2).", rich_help_panel=FIRMWARE
     ),
 ]
-Tpm = Annotated[bool | None, typer.Option("--tpm", help="A TPM 2.0 (generation 2).", rich_help_panel=FIRMWARE)]
+Tpm = Annotated[bool | None, typer.Option("--tpm/--no-tpm", help="A TPM 2.0 (generation 2).", rich_help_panel=FIRMWARE)]
 COM_HELP = "Where COM{} leads: 'socket' (see kiban console), socket:PATH, file:PATH or 'none'."
 Com1 = Annotated[str | None, typer.Option("--com1", metavar="WHERE", help=COM_HELP.format(1), rich_help_panel=OTHER)]
 Com2 = Annotated[str | None, typer.Option("--com2", metavar="WHERE", help=COM_HELP.format(2), rich_help_panel=OTHER)]

@@ -20,7 +20,14 @@ from kiban.web.jobwatch import Mark
 from kiban.web.words import Language, Words, choose
 
 T = TypeVar("T")
-WAYS = {"machines": "/", "import": "/import", "disks": "/disks", "jobs": "/jobs", "users": "/users"}
+WAYS = {
+    "machines": "/",
+    "new machine": "/create",
+    "import": "/import",
+    "disks": "/disks",
+    "jobs": "/jobs",
+    "users": "/users",
+}
 """The pages that every page leads to: word, address."""
 THEMES: dict[str, bool] = {"dark": True, "light": False}
 LINKS = {

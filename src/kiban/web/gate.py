@@ -21,7 +21,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.api import problems
-from kiban.api.limit import MAX_BODY, BodyLimit
+from kiban.api.limit import MAX_BODY, BodyLimit, may_be_long
 from kiban.errors import BadInput, KibanError, NotAllowed
 from kiban.web.access import SESSION_SECONDS, Access, Visit
 from kiban.web.address import Address
@@ -86,7 +86,8 @@ class Gate:
         except NotAllowed as error:
             await problems.response(error)(scope, receive, send)
             return
-        if int(request.headers.get("content-length", 0)) > MAX_BODY:  # the server has refused what is not a number
+        length = int(request.headers.get("content-length", 0))  # the server has refused what is not a number
+        if length > MAX_BODY and not may_be_long(scope):
             await problems.response(BadInput(f"A request may have {MAX_BODY} bytes."), status=413)(scope, receive, send)
         elif request.url.path in LOGIN:
             await (await self._login(request))(scope, receive, send)

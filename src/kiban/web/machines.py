@@ -68,6 +68,7 @@ class MachinesPage:
             self._chosen = ui.label().classes("k-soft")
             self._buttons = [self._button(command, icon) for command, icon in ACTIONS]
         self._table = self._make_table()
+        self._first = ui.link(self._words("new machine"), "/create").classes("k-part")
         self._show()
         ui.timer(TICK, self._show)
         ui.context.client.on_delete(roster.watch(self._show))
@@ -140,6 +141,7 @@ class MachinesPage:
         kept = [row for row in self._table.selected if row["id"] in machines]
         if len(kept) != len(self._table.selected):
             self._table.selected = kept
+        self._first.set_visibility(not machines)
         self._count.set_text(self._words("count", found=found.total, all=len(machines)))
         self._select()
 

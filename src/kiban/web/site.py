@@ -10,7 +10,20 @@ from fastapi import FastAPI, Request
 from nicegui import ui
 from starlette.responses import Response
 
-from kiban.web import console, disks, generations, importing, jobs, machine, machines, pictures, usage, users
+from kiban.web import (
+    console,
+    disks,
+    generations,
+    importing,
+    jobs,
+    machine,
+    machines,
+    newmachine,
+    pictures,
+    upload,
+    usage,
+    users,
+)
 from kiban.web.access import Access
 from kiban.web.base import Site
 from kiban.web.frame import looks
@@ -21,7 +34,7 @@ if TYPE_CHECKING:
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
-PARTS = (machines, machine, pictures, jobs, usage, console, users, generations, disks, importing)
+PARTS = (machines, machine, pictures, jobs, usage, console, users, generations, disks, importing, newmachine, upload)
 """The modules with pages; each has `add`, which puts its routes on a site."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 RECONNECT = 10.0

@@ -5,11 +5,24 @@ from __future__ import annotations
 
 from typing import Literal
 
-from kiban.web.words import common, console, disks, edits, generations, jobs, machine, machines, takeover, usage, users
+from kiban.web.words import (
+    common,
+    console,
+    create,
+    disks,
+    edits,
+    generations,
+    jobs,
+    machine,
+    machines,
+    takeover,
+    usage,
+    users,
+)
 
 Language = Literal["en", "ja"]
 
-PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover)
+PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover, create)
 WORDS: dict[str, tuple[str, str]] = {key: both for part in PARTS for key, both in part.WORDS.items()}
 """By key: English, Japanese."""
 
