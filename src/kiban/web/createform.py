@@ -61,13 +61,13 @@ class Form:
         with ui.row().classes("k-bar") as self._firmware:
             self.secure_boot = ui.switch(self._words("make secure boot"), value=True, on_change=self._changed)
             self.template = ui.select(sorted(templates.templates()), value=PLAIN.template, on_change=self._changed)
-            self.template.props(f'outlined dense label="{self._words("make template")}"').classes("k-new-field")
+            self.template.props(f'outlined dense label="{self._words("make template")}"').classes("k-making-field")
             self.template.bind_enabled_from(self.secure_boot, "value")
             self.tpm = ui.switch("TPM 2.0", value=False, on_change=self._changed)
         self._firmware.bind_visibility_from(self.generation, "value", value=2)
 
     def _card(self, title: str) -> ui.column:
-        card = ui.column().classes("k-card k-new")
+        card = ui.column().classes("k-card k-making")
         with card:
             ui.label(title).classes("k-part").props('role="heading" aria-level="2"')
         return card
@@ -81,23 +81,23 @@ class Form:
             return None
 
         field = ui.input(label, value=value, validation=said, on_change=self._changed)
-        return field.props("outlined dense debounce=150").classes("k-new-field")
+        return field.props("outlined dense debounce=150").classes("k-making-field")
 
     def _disk_card(self) -> None:
         with self._card(self._words("make disk")):
             kinds = {kind: self._words(f"make disk {kind}") for kind in ("new", "use", "copy", "link", "none")}
             self.disk = ui.select(kinds, value="new", label=self._words("make kind of disk"), on_change=self._changed)
-            self.disk.props("outlined dense").classes("k-full")
+            self.disk.props("outlined dense").classes("k-making-full")
             with ui.row().classes("k-bar"):
                 self.disk_size = self._text(self._words("make disk size"), "20G", parse_size)
                 self.disk_size.bind_visibility_from(self.disk, "value", value="new")
                 self.disk_path = self._text(self._words("make path of the image"), "", str).props(
                     'placeholder="/srv/images/web.vhdx"'
                 )
-                self.disk_path.classes("k-new-long")
+                self.disk_path.classes("k-making-long")
                 self.disk_path.bind_visibility_from(self.disk, "value", backward=lambda kind: kind not in NEITHER)
                 self.format = ui.select(FORMATS, value="qcow2", on_change=self._changed)
-                self.format.props(f'outlined dense label="{self._words("make format")}"').classes("k-new-field")
+                self.format.props(f'outlined dense label="{self._words("make format")}"').classes("k-making-field")
                 self.format.bind_visibility_from(self.disk, "value", backward=lambda kind: kind != "none")
 
     def _network_card(self) -> None:
@@ -106,8 +106,8 @@ class Form:
             self.network = ui.radio(kinds, value="nat", on_change=self._changed)
             self.network.props(f'aria-label="{self._words("make network")}"')
             self._ports: list[tuple[ui.select, ui.input, ui.input]] = []
-            with ui.column().classes("k-full") as self._forwards:
-                self._rows = ui.column().classes("k-full")
+            with ui.column().classes("k-making-full") as self._forwards:
+                self._rows = ui.column().classes("k-making-full")
                 ui.button(self._words("make add port"), icon="add", on_click=self._add_port).props("flat dense no-caps")
             self._forwards.bind_visibility_from(self.network, "value", value="nat")
 

@@ -24,11 +24,11 @@ class MediumPicker:
         self._page, self._words, self._chosen = page, page.words, chosen
         self._told = ""
         self._select = ui.select({"": self._words("make no medium")}, value="", label=self._words("make medium"))
-        self._select.classes("k-full").props("outlined dense").on_value_change(self._tell)
+        self._select.classes("k-making-full").props("outlined dense").on_value_change(self._tell)
         self._other = ui.input(
             self._words("make path of the iso"), placeholder="/srv/iso/debian-12.iso", on_change=self._tell
         )
-        self._other.classes("k-full").props("outlined dense debounce=400")
+        self._other.classes("k-making-full").props("outlined dense debounce=400")
         self._other.bind_visibility_from(self._select, "value", value=OTHER)
         upload.zone(page, self._arrived)
 

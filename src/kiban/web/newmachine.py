@@ -44,7 +44,7 @@ class CreatePage:
         self._advice: Advice | None = None
         self._name = ""  # as it was suggested last
         self._turn = self._changes = 0
-        with ui.column().classes("k-full") as self._all:
+        with ui.column().classes("k-making-full") as self._all:
             ui.label(page.words("new machine")).classes("k-title").props('role="heading" aria-level="1"')
             if not page.may("machines.create"):
                 ui.label(page.words("not allowed")).classes("k-note")
@@ -65,14 +65,14 @@ class CreatePage:
         self._changed()
 
     def _medium_card(self) -> None:
-        with ui.column().classes("k-card k-new"):
+        with ui.column().classes("k-card k-making"):
             ui.label(self._words("make installation medium")).classes("k-part").props('role="heading" aria-level="2"')
             self._picker = MediumPicker(self._page, self._chosen)
             self._found = ui.label().props('role="status"')
             self._others = ui.label().classes("k-soft")
 
     def _firmware_card(self) -> None:
-        with ui.column().classes("k-card k-new"):
+        with ui.column().classes("k-card k-making"):
             ui.label(self._words("make firmware")).classes("k-part").props('role="heading" aria-level="2"')
             self._form.firmware()
             self._bios = ui.label(self._words("make bios asks nobody")).classes("k-soft")
@@ -80,7 +80,7 @@ class CreatePage:
             self._verdict = Verdict(self._page)
 
     def _command_card(self) -> None:
-        with ui.column().classes("k-card k-new"):
+        with ui.column().classes("k-card k-making"):
             ui.label(self._words("make the same command")).classes("k-part").props('role="heading" aria-level="2"')
             with ui.row().classes("k-command"):
                 self._command = ui.label().classes("k-code")
@@ -96,7 +96,7 @@ class CreatePage:
                 both.props("unelevated no-caps")
                 only.props("outline no-caps")
                 self._buttons = (both, only)
-            self._work = ui.column().classes("k-full")
+            self._work = ui.column().classes("k-making-full")
 
     async def _chosen(self, path: str) -> None:
         """Another medium: find out what it is, and suggest what suits it."""

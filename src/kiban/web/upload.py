@@ -76,7 +76,7 @@ def zone(page: Page, arrived: Callable[[str], Awaitable[Any]]) -> None:
             cancel=html.escape(words("cancel")),
         ),
         sanitize=False,  # all of it is ours
-    ).classes("k-full")
+    ).classes("k-making-full")
 
     async def heard(event: events.GenericEventArguments) -> None:
         await arrived(str(event.args))

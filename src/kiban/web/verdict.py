@@ -40,7 +40,7 @@ class Verdict:
     def __init__(self, page: Page) -> None:
         self._page, self._words = page, page.words
         self._asked: Subject | None = None
-        self._place = ui.column().classes("k-full k-verdict-place").props('role="status"')
+        self._place = ui.column().classes("k-making-full k-verdict-place").props('role="status"')
 
     def clear(self) -> None:
         """Say nothing: nothing would boot, or no firmware asks."""
