@@ -194,8 +194,10 @@ def test_a_method_reaches_its_command(service: Service, call: Call, expected: tu
     assert service.host.calls == [expected]
 
 
-SEEN_ONLY = {"screen.view", "screen.use"}
-"""A browser has a guest's screen by a WebSocket; programs take pictures of it, type and press keys."""
+SEEN_ONLY = {"screen.view", "screen.use", "com.attach"}
+"""A browser has a guest's screen and COM ports by a WebSocket; programs take pictures, type and press keys, and connect
+to the port's own socket.
+"""
 
 
 def test_every_command_has_a_route_and_a_method() -> None:
