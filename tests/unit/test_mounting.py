@@ -247,3 +247,19 @@ def test_a_folder_is_given_to_one_disk(there: World) -> None:
         assert not list(place.iterdir())
 
     on_a_host(there, work)
+
+
+def test_a_file_system_is_read_without_the_kernels(there: World, tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc" / "hostname").write_text("web\n")
+
+    async def work(host: Host, folder: Path) -> None:
+        raw = folder / "fs.raw"
+        raw.write_bytes(bytes(16 * MiB))
+        tool("/usr/sbin/mkfs.ext4", "-q", "-d", tmp_path, raw)
+        image, place = make(folder / "fs.vhdx", "vhdx", raw.read_bytes()), folder / "there"
+        await mounting.mount(host, wanted(image, place))
+        assert tool("/usr/sbin/debugfs", "-R", "cat /etc/hostname", place / "disk.raw") == "web\n"
+        await mounting.unmount(host, str(place))
+
+    on_a_host(there, work)

@@ -13,6 +13,7 @@ import psutil
 
 from kiban.adapters.disk.space import free_bytes
 from kiban.adapters.firmware import descriptors
+from kiban.adapters.mount import rawview, table
 from kiban.adapters.osinfo import database
 from kiban.adapters.qemu.process import account
 from kiban.engine import novnc
@@ -43,6 +44,7 @@ async def examine(host: Host) -> list[Finding]:
         ("TPM", False, lambda: _program("swtpm", "apt install swtpm")),
         ("TPM's keys", False, lambda: _program("swtpm_setup", "apt install swtpm-tools")),
         ("legacy adapter's PXE", False, lambda: _file(IPXE)),
+        ("mounting disks", False, _mounting),
         ("guest profiles", False, _profiles),
         ("screens in a browser", False, _novnc),
     ]
@@ -84,6 +86,11 @@ async def _file(path: Path) -> str:
     if not path.exists():
         raise HostLacks(f"{path} is missing: generation 1 cannot boot from the network.", "apt install ipxe")
     return str(path)
+
+
+async def _mounting() -> str:
+    table.check_fuse()
+    return await _program(rawview.PROGRAM, "apt install qemu-system-x86")
 
 
 async def _novnc() -> str:

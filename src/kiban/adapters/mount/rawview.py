@@ -16,7 +16,7 @@ from kiban.errors import Failed, HostLacks, TimedOut
 
 NAME = "disk.raw"
 """Of the file in the folder that a disk is mounted at."""
-_PROGRAM = "qemu-storage-daemon"
+PROGRAM = "qemu-storage-daemon"
 _SECONDS = 60.0
 
 
@@ -32,22 +32,22 @@ def show(folder: Path, nbd: Path, export: str, *, writable: bool, lock: int, not
 
     Raises HostLacks (no-program), Failed, TimedOut.
     """
-    if shutil.which(_PROGRAM) is None:
-        raise HostLacks(f"The program {_PROGRAM} is missing.", "apt install qemu-system-x86", code="no-program")
+    if shutil.which(PROGRAM) is None:
+        raise HostLacks(f"The program {PROGRAM} is missing.", "apt install qemu-system-x86", code="no-program")
     server = {"type": "unix", "path": str(nbd)}
     node = {"driver": "nbd", "node-name": "disk", "server": server, "export": export, "read-only": not writable}
     place, pid = folder / NAME, notes / "view.pid"
     place.touch(0o600)
     fuse = {"type": "fuse", "id": "file", "node-name": "disk", "mountpoint": str(place), "writable": writable}
     # it goes to the background once the file is there
-    argv = [_PROGRAM, "--daemonize", "--pidfile", str(pid)]
+    argv = [PROGRAM, "--daemonize", "--pidfile", str(pid)]
     argv += ["--blockdev", json.dumps(node), "--export", json.dumps(fuse)]
     try:
         done = subprocess.run(
             argv, capture_output=True, text=True, timeout=_SECONDS, check=False, pass_fds=(lock,), cwd="/"
         )
     except subprocess.TimeoutExpired:
-        raise TimedOut(f"{_PROGRAM} did not show the disk within {_SECONDS:.0f} s.", "Try again") from None
+        raise TimedOut(f"{PROGRAM} did not show the disk within {_SECONDS:.0f} s.", "Try again") from None
     if done.returncode:
         why = done.stderr.strip().splitlines()[-1:] or ["it did not say why"]
         raise Failed(f"The disk cannot be shown as a file: {why[0][:300]}.", "See also: kiban doctor")
