@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,12 @@ def test_chains_are_read_as_one_disk(there: World) -> None:
             assert (folder / "there" / "disk.raw").read_bytes() == data, name
             await mounting.unmount(host, str(folder / "there"))
             assert files == {path: path.read_bytes() for path in folder.iterdir()}
+        await mounting.mount(host, wanted(folder / "2.avhdx", folder / "there"))
+        server = host.mounts.all[0].ends[2]
+        server.signal(signal.SIGKILL)
+        while mounting.listed(host):  # the test is bounded, and the product waits for events
+            await asyncio.sleep(0.01)
+        assert not (folder / "there").exists()
         chained = wanted(folder / "2.avhdx", folder / "there", writable=True)
         assert await refused(mounting.mount(host, chained)) == "read-only-format"
 

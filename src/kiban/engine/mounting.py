@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from kiban.adapters import unixsocket
 from kiban.adapters.chains import runner
+from kiban.adapters.chains.runner import Served
 from kiban.adapters.disk import vhdxlog
 from kiban.adapters.disk.chain import Key, Link, node
 from kiban.adapters.disk.facts import read_facts
@@ -39,13 +40,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class _Source:
-    """A disk that can be mounted: which files are read and written, and its links, or the socket it is served at."""
+    """A disk that can be mounted: which files are read and written, and its links, or the server of its chain."""
 
     path: Path
     reads: frozenset[Key]
     writes: Mapping[Key, Link]
     links: tuple[Link, ...] = ()
-    socket: Path | None = None
+    server: Served | None = None
 
 
 def listed(host: Host) -> list[MountView]:
@@ -125,10 +126,10 @@ async def _mount(host: Host, wanted: MountRequest, folder: Path, note: Note, cla
         note = replace(note, reads=tuple(source.reads), writes=writes)
         mounts.write_note(folder, note)
         view, reader = await _show(host, source, folder, note)
-    running = (mounts.identity(view), mounts.identity(reader.pid))
-    note = replace(note, processes=running)
+    ends = [Ended(view), reader, *([Ended(source.server.pid, source.server.process)] if source.server else [])]
+    note = replace(note, processes=tuple(mounts.identity(end.pid) for end in ends))
     mounts.write_note(folder, note)
-    host.mounts.take(Mount(folder, note, claim), [Ended(view), reader])
+    host.mounts.take(Mount(folder, note, claim), ends)
 
 
 async def _undo(folder: Path, note: Note, claim: ExitStack) -> None:
@@ -155,7 +156,7 @@ async def _source(host: Host, wanted: MountRequest, folder: Path, claim: ExitSta
     served = await in_thread(runner.serve, path, form.name, at, places, client=(owner.uid, owner.gid))
     claim.callback(served.end)
     reads = frozenset(key for link in served.chain.links if (key := diskuse.key_of(link.path)))
-    yield _Source(path=path, reads=reads, writes={}, socket=at)
+    yield _Source(path=path, reads=reads, writes={}, server=served)
 
 
 def _needs_our_reader(path: Path, form: ImageFormat, writable: bool) -> bool:
@@ -197,8 +198,8 @@ def _start(line: CommandLine, inherit: list[int], folder: Path, owner: Account) 
 
 def _node(stack: ExitStack, line: CommandLine, source: _Source) -> dict[str, Any]:
     """The disk as a node of the QEMU that is started by `line`."""
-    if source.socket is not None:
-        return diskforeign.node(source.socket)
+    if source.server is not None:
+        return diskforeign.node(source.server.socket)
 
     def name(link: Link) -> str:
         if link.key not in source.writes:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 NOTE, LOCK = "mount.json", "lock"
 END_SECONDS = 120.0  # for a view or a reader to write what it has and to end
 KILL_SECONDS = 10.0
+BUSY_SECONDS = 1.0  # that somebody may use a mount still when it is to end
 LOOK_SECONDS = 5.0  # between looks whether it is mounted: without that, the view (QEMU 7.2) runs in circles for ever
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Note:
     made: bool  # the directory, for the mount
     reads: tuple[Key, ...]
     writes: tuple[Key, ...]
-    processes: tuple[tuple[int, float], ...] = ()  # of a mount that is whole: view, reader
+    processes: tuple[tuple[int, float], ...] = ()  # of a mount that is whole: view, reader, server of a chain
 
     @property
     def place(self) -> Path:
@@ -75,7 +76,7 @@ class Mount:
         self.folder = folder
         self.note = note
         self.stack = stack
-        self.ends: list[Ended] = []  # view, reader
+        self.ends: list[Ended] = []  # of its processes, in the order in which they are ended
         self.watch: asyncio.Task[None] | None = None
         self.lock = asyncio.Lock()  # of whoever ends it
 
@@ -128,7 +129,7 @@ class Mounts:
 
         Raises Conflict (mount-busy) when somebody uses it, unless `lazy`; Failed.
         """
-        await in_thread(table.unmount, mount.note.place, lazy=lazy)
+        await _unmount(mount.note.place, lazy)
         for end in mount.ends:
             await _end(end)
         await in_thread(clear, mount.folder, mount.note)
@@ -144,6 +145,18 @@ class Mounts:
                 mount.watch.cancel()
             for end in mount.ends:
                 end.close()
+
+
+async def _unmount(place: Path, lazy: bool) -> None:
+    """Whoever has just closed the file, or merely looks at it, is waited for; raises as `table.unmount` does."""
+    limit = asyncio.get_running_loop().time() + BUSY_SECONDS
+    while True:
+        try:
+            return await in_thread(table.unmount, place, lazy=lazy)
+        except Conflict:
+            if asyncio.get_running_loop().time() > limit:
+                raise
+        await asyncio.sleep(BUSY_SECONDS / 10)
 
 
 async def _end(ended: Ended) -> None:
