@@ -29,6 +29,7 @@ PAGES = {
     "terminal": "/console/{m1}/com/1",
     "import": "/import",
     "create": "/create",
+    "host": "/host",
 }
 """Each page of the web manager, some more than once; what is in braces is the id of that machine."""
 FORMS = [("refusing", "light-en"), ("refusing", "dark-phone")]

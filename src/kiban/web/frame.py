@@ -26,6 +26,7 @@ WAYS = {
     "import": "/import",
     "disks": "/disks",
     "jobs": "/jobs",
+    "host": "/host",
     "users": "/users",
 }
 """The pages that every page leads to: word, address."""

@@ -14,6 +14,7 @@ from kiban.web import (
     console,
     disks,
     generations,
+    hostpage,
     importing,
     jobs,
     machine,
@@ -34,7 +35,21 @@ if TYPE_CHECKING:
     from kiban.commands.registry import Command
     from kiban.engine.host import Host
 
-PARTS = (machines, machine, pictures, jobs, usage, console, users, generations, disks, importing, newmachine, upload)
+PARTS = (
+    machines,
+    machine,
+    pictures,
+    jobs,
+    usage,
+    console,
+    users,
+    generations,
+    disks,
+    importing,
+    hostpage,
+    newmachine,
+    upload,
+)
 """The modules with pages; each has `add`, which puts its routes on a site."""
 KINDS = {".css": "text/css", ".js": "text/javascript"}
 RECONNECT = 10.0

@@ -12,6 +12,7 @@ from kiban.web.words import (
     disks,
     edits,
     generations,
+    hostpage,
     jobs,
     machine,
     machines,
@@ -22,7 +23,7 @@ from kiban.web.words import (
 
 Language = Literal["en", "ja"]
 
-PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover, create)
+PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover, hostpage, create)
 WORDS: dict[str, tuple[str, str]] = {key: both for part in PARTS for key, both in part.WORDS.items()}
 """By key: English, Japanese."""
 
