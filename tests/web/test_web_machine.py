@@ -12,6 +12,8 @@ from engine_world import World
 from playwright.sync_api import Page, expect
 from web_service import WAIT, Place
 
+import kiban
+
 expect.set_options(timeout=WAIT * 1000)
 Enter = Callable[..., Page]
 
@@ -102,3 +104,10 @@ def test_one_that_is_removed_is_said_to_be_gone(page: Page, place: Place) -> Non
     expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
     page.reload()
     expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
+
+
+def test_what_has_nothing_to_start_is_not_called_refused_by_secure_boot(page: Page, client: kiban.Client) -> None:
+    client.create("blank", disks=[kiban.DiskRequest(size=1 << 20)], nics=[])
+    visit(page, "blank")
+    expect(page.locator(".k-verdict")).to_have_text("Nothing here starts")
+    client.remove("blank")

@@ -22,6 +22,7 @@ from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 from kiban.web.rows import row
 from kiban.web.usage import UsageCard
+from kiban.web.verdict import heading
 from kiban.wire.base import MachineRef
 
 ACTIONS: Mapping[str, tuple[str, str]] = {
@@ -128,7 +129,7 @@ class MachinePage:
         self._boot.clear()
         self._boot.set_visibility(True)
         with self._boot:
-            ui.label(self._words(f"boot {report.verdict}")).classes(f"k-part k-verdict k-{report.verdict}")
+            heading(report, self._words)
             for stage in report.stages:
                 ui.label(f"{stage.device}  {stage.path}  {stage.kind}").classes("k-stage")
             ui.label(f"{report.sentence} {report.hint}".strip())

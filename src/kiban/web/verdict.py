@@ -11,8 +11,22 @@ from nicegui import ui
 
 from kiban.adapters.firmware import templates
 from kiban.errors import KibanError
-from kiban.model.bootcheck import Report
+from kiban.model.bootcheck import Reason, Report
 from kiban.web.frame import Page
+from kiban.web.words import Words
+
+KEYS: frozenset[Reason] = frozenset(
+    ("damaged-signature", "unsigned", "signer-not-trusted", "hash-revoked", "certificate-revoked", "sbat-revoked")
+)
+"""What Secure Boot refuses; any other reason would keep a machine from starting without it, too."""
+
+
+def heading(report: Report, words: Words) -> None:
+    """The answer in one line."""
+    ours = report.verdict != "refused" or report.reason in KEYS
+    ui.label(words(f"boot {report.verdict}") if ours else words("boot nothing")).classes(
+        f"k-part k-verdict k-{report.verdict}"
+    )
 
 
 @dataclass(frozen=True)
@@ -85,7 +99,7 @@ class Verdict:
         return [name for name in names if (await self._explain(subject, name)).verdict == "allowed"]
 
     def _show(self, report: Report) -> None:
-        ui.label(self._words(f"boot {report.verdict}")).classes(f"k-part k-verdict k-{report.verdict}")
+        heading(report, self._words)
         for stage in report.stages:
             with ui.row().classes("k-stage"):
                 ui.icon({"allowed": "check", "refused": "block"}.get(stage.verdict, "help")).props('aria-hidden="true"')

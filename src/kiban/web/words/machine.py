@@ -15,6 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "empty": ("empty", "空"),
     "dvd": ("DVD drive: {medium}", "DVD ドライブ: {medium}"),
     "boot allowed": ("Secure Boot lets it start", "セキュアブート: 起動できます"),
+    "boot nothing": ("Nothing here starts", "起動できるものがありません"),
     "boot refused": ("Secure Boot refuses it", "セキュアブート: 拒否されます"),
     "boot unknown": ("What it would boot is not known", "起動するものを判定できません"),
     "hardware bios": ("BIOS", "BIOS"),
