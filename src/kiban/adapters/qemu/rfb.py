@@ -45,6 +45,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._at = 0  # where in it the first message begins that was not handed out
         self._greetings = [GREETING, bytes([NO_AUTHENTICATION])]
         self._shared = False  # whether ClientInit has come, the last of the greeting
         self._skip = 0  # bytes of a clipboard that are still to come
@@ -52,43 +53,51 @@ class Reader:
     def feed(self, data: bytes) -> Iterator[Message]:
         """The messages that are whole now; BadInput for what is none, after which nothing more may be fed."""
         self._rest += data
-        while self._rest and (length := self._length()):
-            message, self._rest = self._rest[:length], self._rest[length:]
+        while self._left and (length := self._length()):
+            message = self._rest[self._at : self._at + length]
+            self._at += length
             kind = self._kind(message)
             if kind is not None:
                 yield Message(kind, message)
+        self._rest, self._at = self._rest[self._at :], 0  # once: a chunk may be a hundred thousand small messages
+
+    @property
+    def _left(self) -> int:
+        """Bytes that were not handed out yet."""
+        return len(self._rest) - self._at
 
     def _length(self) -> int:
         """Length of the first message, or of what is to be skipped; 0 when it is not all there."""
         if self._skip:
-            return min(self._skip, len(self._rest))
+            return min(self._skip, self._left)
         wanted = self._greeting() if not self._shared else self._plain()
-        return wanted if len(self._rest) >= wanted else 0
+        return wanted if self._left >= wanted else 0
 
     def _greeting(self) -> int:
         wanted = self._greetings[0] if self._greetings else b""
-        if not self._rest.startswith(wanted[: len(self._rest)]):
+        if not self._rest.startswith(wanted[: self._left], self._at):
             raise _refused("it does not begin as RFB 3.8 does")
         return len(wanted) or 1
 
     def _plain(self) -> int:
-        if self._rest[0] not in PLAIN:
-            raise _refused(f"there is no message {self._rest[0]}")
-        _, length = PLAIN[self._rest[0]]
-        if len(self._rest) < length:
+        first = self._rest[self._at]
+        if first not in PLAIN:
+            raise _refused(f"there is no message {first}")
+        _, length = PLAIN[first]
+        if self._left < length:
             return length
-        if self._rest[0] == 2:
-            (number,) = struct.unpack_from(">H", self._rest, 2)
+        if first == 2:
+            (number,) = struct.unpack_from(">H", self._rest, self._at + 2)
             if number > MAX_ENCODINGS:
                 raise _refused(f"{number} encodings are too many")
             length += 4 * number
-        elif self._rest[0] == 6:
+        elif first == 6:
             # below zero it is the extended clipboard's, whose length it is then, negated
-            (said,) = struct.unpack_from(">i", self._rest, 4)
+            (said,) = struct.unpack_from(">i", self._rest, self._at + 4)
             if abs(said) > MAX_CLIPBOARD:
                 raise _refused("the clipboard is too long")
-        elif self._rest[0] == 255 and self._rest[1] != 0:
-            raise _refused(f"there is no message 255.{self._rest[1]}")
+        elif first == 255 and self._rest[self._at + 1] != 0:
+            raise _refused(f"there is no message 255.{self._rest[self._at + 1]}")
         return length
 
     def _kind(self, message: bytes) -> Kind | None:
