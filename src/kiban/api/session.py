@@ -50,6 +50,10 @@ class Session:
             f"This token may not do that: its role is {self.role or 'none'}.", f"It takes a token of role {enough}."
         )
 
+    def may(self, command: str) -> bool:
+        """Whether the caller's role is enough for a command."""
+        return self.role is not None and self.commands[command].permission in RIGHTS[self.role]
+
     async def run(self, command: str, *arguments: Any) -> Any:
         """Run a command now and return what it returns."""
         found = self.commands[command]

@@ -13,6 +13,7 @@ import contextlib
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from kiban.engine import chardev
 from kiban.engine.handle import Handle
 from kiban.errors import Conflict, Failed, NotFound
 from kiban.model.machine import Com
@@ -104,9 +105,8 @@ class Line:
             await asyncio.sleep(LET_GO_SECONDS / 10)
 
     async def _taken(self) -> bool:
-        ports = await self._handle.live.run("query-chardev")
-        own = next((port for port in ports if port["label"] == f"com{self._number}c"), None)
-        return own is not None and not own["filename"].startswith("disconnected:")
+        own = await chardev.find(self._handle, f"com{self._number}c")
+        return own is not None and chardev.is_taken(own)
 
     async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from kiban.engine import chardev
 from kiban.engine.handle import Handle
 
 Channel = Literal["closed", "free", "taken"]
@@ -13,8 +14,7 @@ Channel = Literal["closed", "free", "taken"]
 
 async def look(handle: Handle) -> Channel:
     """How the channel is now, without a word to the guest."""
-    for device in await handle.live.run("query-chardev"):
-        if device["label"] == "agent" and device["frontend-open"]:
-            # how QEMU says that nobody is connected to a socket of its own (chardev/char-socket.c)
-            return "free" if str(device["filename"]).startswith("disconnected:") else "taken"
-    return "closed"
+    device = await chardev.find(handle, "agent")
+    if device is None or not device["frontend-open"]:
+        return "closed"
+    return "taken" if chardev.is_taken(device) else "free"

@@ -11,6 +11,7 @@ from nicegui.elements.mixins.value_element import ValueElement
 
 from kiban.adapters.firmware import templates
 from kiban.engine.advising import Suggestion
+from kiban.engine.diskuse import FORMATS
 from kiban.errors import BadInput, KibanError
 from kiban.model import contract
 from kiban.model.generations import GENERATIONS
@@ -18,7 +19,6 @@ from kiban.model.units import parse_size
 from kiban.web.frame import Page
 from kiban.web.wish import Port, Wish, size
 
-FORMATS = ["qcow2", "vhdx", "vhd", "raw"]
 NEITHER = ("new", "none")
 """Kinds of disk that are of no existing image."""
 PLAIN = Suggestion(
@@ -96,7 +96,7 @@ class Form:
                 )
                 self.disk_path.classes("k-making-long")
                 self.disk_path.bind_visibility_from(self.disk, "value", backward=lambda kind: kind not in NEITHER)
-                self.format = ui.select(FORMATS, value="qcow2", on_change=self._changed)
+                self.format = ui.select([*FORMATS], value="qcow2", on_change=self._changed)
                 self.format.props(f'outlined dense label="{self._words("make format")}"').classes("k-making-field")
                 self.format.bind_visibility_from(self.disk, "value", backward=lambda kind: kind != "none")
 

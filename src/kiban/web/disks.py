@@ -17,7 +17,7 @@ from kiban.model.units import format_size
 from kiban.web.base import Site
 from kiban.web.diskacts import Image
 from kiban.web.diskdialog import DiskDialog, NewDisk
-from kiban.web.forms import wanted
+from kiban.web.forms import readable, wanted
 from kiban.web.frame import Page, frame
 from kiban.web.jobwatch import follow
 from kiban.web.roster import Roster
@@ -25,7 +25,6 @@ from kiban.wire import disks as wire
 
 SHOWN = 50
 """Families that are shown at first, and more of them with each press of a button."""
-FORMATS = ("qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi")
 
 
 def add(site: Site) -> None:
@@ -54,6 +53,7 @@ class DisksPage:
         with self._all:
             ui.spinner(size="2em")
         self._before: tuple[object, ...] = ()
+        self._states: dict[str, str] = {}  # of the machines, as they are shown
         self._check()
         client = ui.context.client
         client.on_delete(roster.watch(self._check))
@@ -71,7 +71,7 @@ class DisksPage:
             self._grey(new.props("unelevated no-caps"), "disks.create")
         with ui.row().classes("k-bar k-lookbar"):
             path = ui.input(words("look at path"), placeholder="/srv/images/data.vhdx").classes("k-path")
-            form = ui.select({"": words("by its name"), **{name: name for name in FORMATS}}, label=words("format"))
+            form = ui.select(readable(words), label=words("format"))
             path.props("dense outlined").on("keydown.enter", lambda: self._look(path.value, form.value))
             form.set_value("").props("dense outlined options-dense").classes("k-short")
             button = ui.button(words("look"), icon="search", on_click=lambda: self._look(path.value, form.value))
@@ -94,7 +94,7 @@ class DisksPage:
         if now != self._before:
             self._before = now
             self._news.set()
-        elif self._families:
+        elif self._families and self._states != _states(self._roster):
             self._show()
 
     async def _run(self) -> None:
@@ -107,7 +107,7 @@ class DisksPage:
 
     def _show(self) -> None:
         """Draw the trees anew; a machine's state is what it is now."""
-        states = {view.name: view.state for view in self._roster.machines.values()}
+        self._states = states = _states(self._roster)
         wanted_words = self._text.casefold().split()
         found = [view for view in self._families if all(word in _said(view) for word in wanted_words)]
         self._all.clear()
@@ -188,6 +188,10 @@ class DisksPage:
             ui.label(use.disk)
             ui.link(use.machine, f"/machine/{ids.get(use.machine, use.machine)}").classes("k-machine")
             ui.label(self._words(f"state {use.state}")).classes(f"k-state k-{use.state}")
+
+
+def _states(roster: Roster) -> dict[str, str]:
+    return {view.name: view.state for view in roster.machines.values()}
 
 
 def _said(view: DiskView) -> str:

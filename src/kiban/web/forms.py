@@ -8,10 +8,17 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from kiban.adapters.disk.formats import READABLE
 from kiban.errors import BadInput
+from kiban.web.words import Words
 from kiban.wire.base import Wire
 
 T = TypeVar("T", bound=Wire)
+
+
+def readable(words: Words) -> dict[str, str]:
+    """What a field of an image's format offers: all that is read, and that the end of its name says it."""
+    return {"": words("by its name"), **{name: name for name in READABLE}}
 
 
 def wanted(kind: type[T], /, **values: object) -> T:

@@ -14,7 +14,6 @@ from nicegui import ui
 
 from kiban.api.session import Session
 from kiban.errors import KibanError
-from kiban.model.roles import RIGHTS
 from kiban.web.gate import STATIC
 from kiban.web.jobwatch import Mark
 from kiban.web.words import Language, Words, choose
@@ -48,8 +47,7 @@ class Page:
 
     def may(self, command: str) -> bool:
         """Whether the visitor's role is enough for a command."""
-        role = self.session.role
-        return role is not None and self.session.commands[command].permission in RIGHTS[role]
+        return self.session.may(command)
 
     async def do(self, work: Awaitable[T]) -> T | None:
         """What `work` comes to; a refusal is shown in its own words, and None."""
@@ -61,7 +59,12 @@ class Page:
 
     def complain(self, error: KibanError) -> None:
         """Show a refusal, and what to do about it."""
-        ui.notify(f"{error.message} {error.hint}", type="warning", multi_line=True, timeout=10000)
+        ui.notify(said(error), type="warning", multi_line=True, timeout=10000)
+
+
+def said(error: KibanError) -> str:
+    """A refusal and what to do about it."""
+    return f"{error.message} {error.hint}".strip()
 
 
 def looks() -> list[str]:

@@ -14,12 +14,10 @@ from kiban.errors import KibanError
 from kiban.model.takeover import ImportRequest, Plan
 from kiban.model.units import format_size
 from kiban.web.base import Site
-from kiban.web.forms import wanted
-from kiban.web.frame import Page, frame
+from kiban.web.forms import readable, wanted
+from kiban.web.frame import Page, frame, said
 from kiban.web.jobcard import JobCard
 from kiban.wire import takeover
-
-FORMATS = ("qcow2", "vhdx", "vhd", "raw", "vmdk", "vdi")
 
 
 def add(site: Site) -> None:
@@ -48,9 +46,7 @@ class ImportPage:
             with ui.expansion(words("import more")).classes("k-wholly"), ui.column().classes("k-fields"):
                 generations = {0: words("import as there"), 1: "1", 2: "2"}
                 self._generation = self._choice("import generation", generations, 0)
-                self._format = self._choice(
-                    "format", {"": words("by its name"), **{name: name for name in FORMATS}}, ""
-                )
+                self._format = self._choice("format", readable(words), "")
                 self._parents = self._text("import parents", "/mnt/parents")
                 self._checkpoint = self._text("import checkpoint")
             button = ui.button(words("import plan"), icon="search", on_click=self._plan).props("outline no-caps")
@@ -68,7 +64,7 @@ class ImportPage:
 
     def _asked(self) -> ImportRequest:
         """What the form asks for; BadInput."""
-        said = wanted(
+        asked = wanted(
             takeover.Import,
             path=self._path.value,
             name=self._name.value,
@@ -78,7 +74,7 @@ class ImportPage:
             checkpoint=self._checkpoint.value,
             lazy=self._lazy.value,
         )
-        return takeover.request(said)
+        return takeover.request(asked)
 
     async def _plan(self) -> None:
         self._found.clear()
@@ -87,7 +83,7 @@ class ImportPage:
             self._request = self._asked()
             plan: Plan = await self._page.session.run("takeover.plan", self._request)
         except KibanError as error:
-            self._trouble.set_text(f"{error.message} {error.hint}".strip())
+            self._trouble.set_text(said(error))
             return
         self._found.clear()  # whoever presses twice gets one
         with self._found:

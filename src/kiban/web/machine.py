@@ -14,11 +14,11 @@ from kiban.errors import KibanError
 from kiban.model.bootcheck import Report
 from kiban.model.generations import GENERATIONS
 from kiban.model.states import ALLOWED
-from kiban.web import bulk
 from kiban.web.base import Site
 from kiban.web.edits.branches import Tree
 from kiban.web.exporting import ExportButton
-from kiban.web.frame import Page, frame, sure
+from kiban.web.frame import Page, frame
+from kiban.web.onemachine import act, known, show_state
 from kiban.web.roster import Roster
 from kiban.web.rows import row
 from kiban.web.usage import UsageCard
@@ -36,8 +36,6 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "life.turn_off": ("turn off", "power_off"),
 }
 """Command: the operation in the table of states, and the button's icon."""
-RUDE = ("life.reset", "life.turn_off")
-"""What a guest loses data by, so that it is asked about."""
 EVENTS = 100
 """Lines of events that are kept on a page."""
 
@@ -48,10 +46,8 @@ def add(site: Site) -> None:
     @ui.page("/machine/{machine}")
     def machine_page(request: Request, machine: MachineRef) -> None:
         with frame(request, site.session(request)) as page:
-            if machine in site.roster.machines:
+            if known(page, site.roster, machine):
                 MachinePage(page, site.roster, machine)
-            else:
-                ui.label(page.words("gone"))
 
 
 class MachinePage:
@@ -87,7 +83,9 @@ class MachinePage:
 
     def _button(self, command: str, icon: str) -> ui.button:
         words = self._words(command)
-        button = ui.button(icon=icon, on_click=lambda: self._ask(command)).props(f'flat dense aria-label="{words}"')
+        button = ui.button(icon=icon, on_click=lambda: act(self._page, command, self._id)).props(
+            f'flat dense aria-label="{words}"'
+        )
         return button.props(f'title="{words if self._page.may(command) else self._words("not allowed")}"')
 
     def _show(self) -> None:
@@ -99,8 +97,7 @@ class MachinePage:
             return
         shown = row(view, self._words)
         self._name.set_text(view.name)
-        self._state.set_text(shown["said"])
-        self._state.classes(replace=f"k-state k-{view.state}")
+        show_state(self._state, self._page, view)
         self._note.set_text(" ".join([shown["note"], *view.warnings]).strip())
         for command, (operation, _) in ACTIONS.items():
             self._buttons[command].set_enabled(view.state in ALLOWED[operation] and self._page.may(command))
@@ -139,15 +136,6 @@ class MachinePage:
         async for event in self._page.session.host.events.subscribe(""):
             if event.machine_id == self._id:
                 self._events.push(_line(event))
-
-    async def _ask(self, command: str) -> None:
-        if command in RUDE and not await sure(
-            self._words(f"sure {command}"), self._words(command), self._words("cancel")
-        ):
-            return
-        outcome = await self._page.do(bulk.run(self._page.session, command, [self._id]))
-        for error in outcome.refused if outcome else ():
-            self._page.complain(error)
 
 
 def _settings(view: MachineView) -> tuple[object, ...]:

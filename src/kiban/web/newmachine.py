@@ -18,7 +18,7 @@ from kiban.errors import KibanError
 from kiban.web import wish
 from kiban.web.base import Site
 from kiban.web.createform import NEITHER, PLAIN, Form
-from kiban.web.frame import Page, frame
+from kiban.web.frame import Page, frame, said
 from kiban.web.jobcard import JobCard
 from kiban.web.medium import MediumPicker
 from kiban.web.verdict import Subject, Verdict, Ways
@@ -115,7 +115,7 @@ class CreatePage:
             advice: Advice = await self._page.session.run("media.advise", path)
         except KibanError as error:
             if turn == self._turn:
-                self._picker.refuse(f"{error.message} {error.hint}".strip())
+                self._picker.refuse(said(error))
             return
         if turn != self._turn:
             return

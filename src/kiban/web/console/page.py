@@ -14,14 +14,13 @@ from kiban.engine import novnc
 from kiban.engine.view import MachineView
 from kiban.errors import HostLacks
 from kiban.model.states import ALLOWED
-from kiban.web import bulk
 from kiban.web.base import Site
 from kiban.web.console import paste
 from kiban.web.console.dvd import Discs
 from kiban.web.console.screen import Screen
-from kiban.web.frame import Page, frame, sure
+from kiban.web.frame import Page, frame, said
+from kiban.web.onemachine import act, known, show_state
 from kiban.web.roster import Roster
-from kiban.web.rows import row
 from kiban.wire.base import MachineRef
 
 LIFE = ("life.start", "life.shut_down", "life.turn_off")
@@ -44,10 +43,8 @@ def add(site: Site) -> None:
     @ui.page("/console/{machine}")
     def console_page(request: Request, machine: MachineRef) -> None:
         with frame(request, site.session(request)) as page:
-            if machine in site.roster.machines:
+            if known(page, site.roster, machine):
                 ConsolePage(page, site.roster, machine)
-            else:
-                ui.label(page.words("gone"))
 
 
 class ConsolePage:
@@ -81,7 +78,7 @@ class ConsolePage:
         try:
             novnc.find()
         except HostLacks as error:
-            ui.label(f"{error.message} {error.hint}").classes("k-card").props('role="status"')
+            ui.label(said(error)).classes("k-card").props('role="status"')
             return None
         return Screen(self._id, self._words, hands=self._page.may("screen.use"), name=name)
 
@@ -100,15 +97,14 @@ class ConsolePage:
                 return lambda: None  # the menu opens in the browser
             case "screen.screenshot":
                 return self._shoot
-        return lambda: self._live(command)
+        return lambda: act(self._page, command, self._id)
 
     def _show(self) -> None:
         """Bring the page up to date."""
         view = self._roster.machines.get(self._id)
         if view is not None:
             self._name.set_text(view.name)
-            self._state.set_text(row(view, self._words)["said"])
-            self._state.classes(replace=f"k-state k-{view.state}")
+            show_state(self._state, self._page, view)
             self._discs.show(view)
         for command, (operation, _) in TOOLS.items():
             able = view is not None and view.state in ALLOWED[operation] and self._page.may(command)
@@ -129,15 +125,6 @@ class ConsolePage:
         if self._screen is not None:
             self._screen.fit = not self._screen.fit
             self._fit.props(f"aria-pressed={str(self._screen.fit).lower()}")
-
-    async def _live(self, command: str) -> None:
-        if command == "life.turn_off" and not await sure(
-            self._words(f"sure {command}"), self._words(command), self._words("cancel")
-        ):
-            return
-        outcome = await self._page.do(bulk.run(self._page.session, command, [self._id]))
-        for error in outcome.refused if outcome else ():
-            self._page.complain(error)
 
     async def _shoot(self) -> None:
         png = await self._page.do(self._page.session.run("screen.screenshot", self._id))

@@ -12,8 +12,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kiban.api.session import Session
 from kiban.engine.display import Viewer
-from kiban.errors import BadInput, KibanError, NotAllowed
+from kiban.errors import BadInput, KibanError
 from kiban.web.base import Site
+from kiban.web.frame import said
 from kiban.wire.base import MachineRef
 
 ENDED = 4000
@@ -44,11 +45,7 @@ def add(site: Site) -> None:
 
 def _command(session: Session) -> str:
     """Hands for whom they are allowed, else eyes."""
-    try:
-        session.allow(session.commands["screen.use"].permission)
-    except NotAllowed:
-        return "screen.view"
-    return "screen.use"
+    return "screen.use" if session.may("screen.use") else "screen.view"
 
 
 async def relay(line: WebSocket, viewer: Viewer) -> None:
@@ -83,5 +80,4 @@ async def _up(line: WebSocket, viewer: Viewer) -> None:
 
 
 def _reason(error: KibanError) -> str:
-    said = f"{error.message} {error.hint}".encode()[:MAX_REASON]
-    return said.decode(errors="ignore")
+    return said(error).encode()[:MAX_REASON].decode(errors="ignore")

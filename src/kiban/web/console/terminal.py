@@ -13,9 +13,9 @@ from kiban.engine.comport import Port
 from kiban.errors import Conflict, KibanError
 from kiban.model.states import ALLOWED
 from kiban.web.base import Site
-from kiban.web.frame import Page, frame
+from kiban.web.frame import Page, frame, said
+from kiban.web.onemachine import known, show_state
 from kiban.web.roster import Roster
-from kiban.web.rows import row
 from kiban.wire.base import MachineRef
 
 AGAIN = 2.0
@@ -33,10 +33,8 @@ def add(site: Site) -> None:
     @ui.page("/console/{machine}/com/{number}")
     def terminal_page(request: Request, machine: MachineRef, number: int) -> None:
         with frame(request, site.session(request)) as page:
-            if machine in site.roster.machines and number in (1, 2):
+            if known(page, site.roster, machine if number in (1, 2) else ""):
                 TerminalPage(page, site.roster, machine, number)
-            else:
-                ui.label(page.words("gone"))
 
 
 class TerminalPage:
@@ -75,8 +73,7 @@ class TerminalPage:
             self._title.set_text(self._words("gone"))
             return
         self._title.set_text(f"{view.name}, COM {self._number}")
-        self._state.set_text(row(view, self._words)["said"])
-        self._state.classes(replace=f"k-state k-{view.state}")
+        show_state(self._state, self._page, view)
 
     async def _follow(self, client: Client) -> None:
         """Be attached whenever that is possible, and say why it is not."""
@@ -110,7 +107,7 @@ class TerminalPage:
         view = self._roster.machines.get(self._id)
         if view is not None and view.state not in ALLOWED["look at"]:
             return self._words("terminal waits")
-        return f"{error.message} {error.hint}"
+        return said(error)
 
     def _type(self, text: str) -> None:
         if self._port is None:

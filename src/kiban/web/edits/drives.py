@@ -88,15 +88,11 @@ async def grow(subject: Subject, disk: str) -> None:
             wanted = checked(disks.Resize, {"disk": f"{view.name}:{disk}", **changes})
             await form.follow(
                 subject.page.session.begin(
-                    "disks.resize", view.name, wanted.ref(), wanted.size, wanted.shrink, plain=_plain
+                    "disks.resize", view.name, wanted.ref(), wanted.size, wanted.shrink, plain=disks.info_json
                 )
             )
 
     await form.ask(send)
-
-
-def _plain(result: object) -> Any:
-    return disks.DiskInfo.model_validate(result).model_dump(mode="json")
 
 
 async def remove(subject: Subject, device: str) -> None:

@@ -18,7 +18,7 @@ from kiban.errors import BadInput, KibanError
 from kiban.model.units import parse_size
 from kiban.problem import from_problem
 from kiban.web.forms import checked
-from kiban.web.frame import Page
+from kiban.web.frame import Page, said
 from kiban.wire import requests, translate
 
 E = TypeVar("E", bound=ValueElement[Any])
@@ -191,11 +191,6 @@ class Form:
         if not self._dialog.is_deleted:
             self._yes.props(remove="loading").set_enabled(True)
             self._fault.set_text(why)
-
-
-def said(error: KibanError) -> str:
-    """A refusal and what to do about it."""
-    return f"{error.message} {error.hint}".strip()
 
 
 def _whole(text: str) -> int:
