@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from faults_fork import CONTEXT
-from faults_ground import LIMIT, Ground, end
+from faults_ground import LIMIT, Ground, attempt, end
+
+from kiban.errors import NoService
 
 _EVENTS = frozenset({"subprocess.Popen", "socket.bind"}) | {
     f"os.{name}" for name in ("rename", "remove", "mkdir", "rmdir", "chmod", "chown", "link", "truncate")
@@ -57,6 +59,17 @@ class Dying:
             return ""
         self.process.join(LIMIT)
         return bytes(self._page[4:]).rstrip(b"\0").decode(errors="replace")
+
+    def interrupt(self, count: int, act: Callable[..., Any], *arguments: Any) -> str:
+        """Do something while the service dies at its `count`-th thing; what that was, and "" when it got through."""
+        self.arm(count)
+        refused = attempt(act, *arguments)
+        self.arm(0)
+        if not self.dead:
+            assert refused is None, refused
+            return ""
+        assert refused is None or isinstance(refused, NoService), refused
+        return self.dead
 
     def kill(self) -> None:
         """SIGKILL from outside, and wait until it is gone."""

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import pytest
 from faults_dying import Dying
-from faults_ground import Ground, Qmp, attempt
+from faults_ground import Ground, Qmp
 from faults_invariants import check, usable
 
 from kiban.client import Client
-from kiban.errors import NoService
 from kiban.model.requests import DiskRequest, NicRequest
 
 MIB = 1 << 20
@@ -172,14 +171,10 @@ def test_every_crash_point(ground: Ground, name: str) -> None:
             if name == "save":
                 service = _write_as_guest(ground, service, count)
             operation.ready(client)
-            service.arm(count)
-            refused = attempt(operation.act, client)
-            service.arm(0)
-            if not service.dead:
-                assert refused is None, refused
+            died = service.interrupt(count, operation.act, client)
+            if not died:
                 break
-            points.append(service.dead)
-            assert refused is None or isinstance(refused, NoService), refused
+            points.append(died)
         finally:
             service.kill()
     assert len(points) > 2, f"too few things were seen to be done: {points}"

@@ -8,8 +8,6 @@ from faults_disks import CASES, Stage
 from faults_dying import Dying
 from faults_ground import Ground, attempt
 
-from kiban.errors import NoService
-
 MOST = 120  # things in one operation; more means that it never ends
 DONE = ("", "file-exists", "no-file")
 """Reasons for which it cannot be done a second time: none, or that it is done already."""
@@ -38,14 +36,10 @@ def test_the_service_is_killed_at_every_thing_it_does(ground: Ground, name: str)
     for count in range(1, MOST):
         try:
             stage.reset()
-            service.arm(count)
-            refused = attempt(stage.case.act, ground.client(), stage.folder)
-            service.arm(0)
-            if not service.dead:
-                assert refused is None, refused
+            died = service.interrupt(count, stage.case.act, ground.client(), stage.folder)
+            if not died:
                 break
-            points.append(service.dead)
-            assert refused is None or isinstance(refused, NoService), refused
+            points.append(died)
         finally:
             service.kill()
         service = Dying(ground)

@@ -19,7 +19,7 @@ from kiban.client import Client
 from kiban.engine import creating, life
 from kiban.engine import merging as engine_merging
 from kiban.engine.host import Host
-from kiban.errors import HostLacks, NoService
+from kiban.errors import HostLacks
 from kiban.model.requests import DiskRef, DiskRequest, MachineRequest
 
 MIB = 1 << 20
@@ -74,14 +74,10 @@ def test_a_merge_is_killed_at_every_thing_it_does(ground: Ground) -> None:
                 written.append(count)
                 service = Dying(ground)
             assert check(ground)["m"].state == "running"
-            service.arm(count)
-            refused = attempt(client.merge_disk, "m:disk0")
-            service.arm(0)
-            if not service.dead:
-                assert refused is None, refused
+            died = service.interrupt(count, client.merge_disk, "m:disk0")
+            if not died:
                 break
-            points.append(service.dead)
-            assert refused is None or isinstance(refused, NoService), refused
+            points.append(died)
             service.kill()
             service = Dying(ground)
             _settled(ground, client)

@@ -13,7 +13,6 @@ from faults_ground import KIBAN, Ground, attempt, end, eventually
 
 from kiban.adapters.mount import table
 from kiban.client import Client
-from kiban.errors import NoService
 
 MOST = 120  # things in one operation; more means that it never ends
 NEW = b"n" * MIB
@@ -169,14 +168,10 @@ def test_the_service_is_killed_at_every_thing_it_does(ground: Ground, disk: Path
             if act is unmount:
                 mount(ground.client(), ground)
                 expected = write(ground)
-            service.arm(count)
-            refused = attempt(act, ground.client(), ground)
-            service.arm(0)
-            if not service.dead:
-                assert refused is None, refused
+            died = service.interrupt(count, act, ground.client(), ground)
+            if not died:
                 break
-            points.append(service.dead)
-            assert refused is None or isinstance(refused, NoService), refused
+            points.append(died)
         finally:
             service.kill()
         service = Dying(ground)

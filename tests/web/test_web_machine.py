@@ -107,7 +107,7 @@ def test_one_that_is_removed_is_said_to_be_gone(page: Page, place: Place) -> Non
 
 
 def test_what_has_nothing_to_start_is_not_called_refused_by_secure_boot(page: Page, client: kiban.Client) -> None:
-    client.create("blank", disks=[kiban.DiskRequest(size=1 << 20)], nics=[])
-    visit(page, "blank")
+    blank = client.create("blank", disks=[kiban.DiskRequest(size=1 << 20)], nics=[])
+    page.goto(f"{page.url}machine/{blank.id}")
     expect(page.locator(".k-verdict")).to_have_text("Nothing here starts")
     client.remove("blank")
