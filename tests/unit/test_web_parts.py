@@ -20,13 +20,14 @@ from api_fakes import VIEW
 
 from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
-from kiban.errors import NotAllowed
+from kiban.errors import NotAllowed, NotFound
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
 from kiban.web import board, bulk, contract, frame, hardware, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
+from kiban.web.roster import Roster
 
 SCREENSHOT = COMMANDS["screen.screenshot"]
 PAGES = sorted(Path(bulk.__file__).parent.rglob("*.py"))
@@ -225,3 +226,25 @@ def test_hardware_stands_where_it_is() -> None:
         "COM 2",
         "Diskette Drive",
     }
+
+
+class Machines:
+    """A session that knows one machine, by its id and by its name."""
+
+    async def run(self, command: str, name: str) -> Any:
+        assert command == "machines.info"
+        if name not in (VIEW.id, VIEW.name):
+            raise NotFound("There is no such machine.", "kiban ls")
+        return VIEW
+
+
+def test_a_machine_that_has_just_come_is_known_before_its_event_was_heard() -> None:
+    async def main() -> None:
+        roster = Roster(cast("Session", Machines()))
+        assert not await roster.knows("nobody")
+        assert not await roster.knows("")
+        assert await roster.knows(VIEW.id)
+        assert not await roster.knows(VIEW.name)
+        assert roster.machines == {VIEW.id: VIEW}
+
+    asyncio.run(main())

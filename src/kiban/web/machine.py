@@ -44,9 +44,9 @@ def add(site: Site) -> None:
     """A page for each machine, by its id."""
 
     @ui.page("/machine/{machine}")
-    def machine_page(request: Request, machine: MachineRef) -> None:
+    async def machine_page(request: Request, machine: MachineRef) -> None:
         with frame(request, site.session(request)) as page:
-            if known(page, site.roster, machine):
+            if await known(page, site.roster, machine):
                 MachinePage(page, site.roster, machine)
 
 

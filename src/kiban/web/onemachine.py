@@ -14,9 +14,9 @@ RUDE = ("life.reset", "life.turn_off")
 """What a guest loses data by, so that it is asked about."""
 
 
-def known(page: Page, roster: Roster, machine_id: str) -> bool:
+async def known(page: Page, roster: Roster, machine_id: str) -> bool:
     """Whether there is such a machine; the page says so where there is none."""
-    if machine_id in roster.machines:
+    if await roster.knows(machine_id):
         return True
     ui.label(page.words("gone"))
     return False

@@ -33,6 +33,12 @@ class Roster:
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
+    async def knows(self, machine_id: str) -> bool:
+        """Whether there is such a machine, also if it has come so lately that the copy lacks it yet."""
+        if machine_id not in self.machines:
+            await self._look({machine_id})
+        return machine_id in self.machines
+
     async def load(self) -> asyncio.Task[None]:
         """Make the copy; the task that is returned keeps it true until cancelled."""
         after = self._session.host.events.id_of()
@@ -74,6 +80,7 @@ class Roster:
             return
         for machine_id in changed:
             try:
-                self.machines[machine_id] = await self._session.run("machines.info", machine_id)
+                view: MachineView = await self._session.run("machines.info", machine_id)
+                self.machines[view.id] = view
             except NotFound:
                 self.machines.pop(machine_id, None)

@@ -41,9 +41,9 @@ def add(site: Site) -> None:
     """A console for each machine, by its id."""
 
     @ui.page("/console/{machine}")
-    def console_page(request: Request, machine: MachineRef) -> None:
+    async def console_page(request: Request, machine: MachineRef) -> None:
         with frame(request, site.session(request)) as page:
-            if known(page, site.roster, machine):
+            if await known(page, site.roster, machine):
                 ConsolePage(page, site.roster, machine)
 
 

@@ -31,9 +31,9 @@ def add(site: Site) -> None:
     """A terminal for each COM port."""
 
     @ui.page("/console/{machine}/com/{number}")
-    def terminal_page(request: Request, machine: MachineRef, number: int) -> None:
+    async def terminal_page(request: Request, machine: MachineRef, number: int) -> None:
         with frame(request, site.session(request)) as page:
-            if known(page, site.roster, machine if number in (1, 2) else ""):
+            if await known(page, site.roster, machine if number in (1, 2) else ""):
                 TerminalPage(page, site.roster, machine, number)
 
 
