@@ -39,6 +39,7 @@ def media(there: World) -> Path:
 def page(page: Page) -> Page:
     page.get_by_role("link", name="New machine").first.click()
     expect(page.get_by_label("Name", exact=True)).not_to_have_value("")
+    expect(line(page)).to_have_text(re.compile("^kiban create "))  # the last that the service says by itself
     return page
 
 

@@ -38,11 +38,11 @@ PLAIN = Suggestion(
 class Form:
     """All fields but the medium. `changed` is called after each change, `chosen` when what would boot is another."""
 
-    def __init__(self, page: Page, changed: Callable[[], Any]) -> None:
+    def __init__(self, page: Page, changed: Callable[[], Any], name: str) -> None:
         self._page, self._words, self._changed = page, page.words, changed
         self.suggestion = PLAIN
         with self._card(self._words("make name and generation")):
-            self.name = self._text(self._words("make name"), "", self._check_name).props(
+            self.name = self._text(self._words("make name"), name, self._check_name).props(
                 "autocomplete=off spellcheck=false"
             )
             choices = {number: self._words(f"make generation {number}") for number in (1, 2)}

@@ -42,7 +42,7 @@ class CreatePage:
     def __init__(self, page: Page) -> None:
         self._page, self._words = page, page.words
         self._advice: Advice | None = None
-        self._name = ""  # as it was suggested last
+        self._name = self._free_name("vm")  # as it was suggested last
         self._turn = self._changes = 0
         with ui.column().classes("k-making-full") as self._all:
             ui.label(page.words("new machine")).classes("k-title").props('role="heading" aria-level="1"')
@@ -51,7 +51,7 @@ class CreatePage:
             with ui.row().classes("k-halves"):
                 with ui.column().classes("k-half"):
                     self._medium_card()
-                    self._form = Form(page, self._changed)
+                    self._form = Form(page, self._changed, self._name)
                 with ui.column().classes("k-half"):
                     self._firmware_card()
                     self._command_card()
@@ -61,7 +61,6 @@ class CreatePage:
     async def load(self) -> None:
         """Fill in what comes from the service."""
         await self._picker.load()
-        self._suggest_name("vm")
         self._changed()
 
     def _medium_card(self) -> None:
@@ -129,13 +128,16 @@ class CreatePage:
 
     def _suggest_name(self, stem: str) -> None:
         """A name that is free, unless the visitor has typed one."""
-        if self._form.name.value != self._name:
-            return
+        if self._form.name.value == self._name:
+            self._name = self._free_name(stem)
+            self._form.name.set_value(self._name)
+
+    def _free_name(self, stem: str) -> str:
+        """A name like `stem` that no machine has."""
         kept = "".join(c if c.isascii() and c.isalnum() else "-" for c in stem).strip("-")[:40] or "vm"
         taken = {handle.name for handle in self._page.session.host.handles.values()}
         names = [kept, *(f"{kept}-{number}" for number in range(2, len(taken) + 3))]
-        self._name = next(name for name in names if name not in taken)
-        self._form.name.set_value(self._name)
+        return next(name for name in names if name not in taken)
 
     def _suggest(self) -> None:
         self._form.suggest(self._suggestion())
