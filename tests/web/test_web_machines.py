@@ -53,6 +53,47 @@ def test_what_happens_elsewhere_is_seen(page: Page, client: kiban.Client) -> Non
     expect(row(page, "a1")).to_have_count(0)
 
 
+def test_what_a_visitor_is_at_stays_where_it_is(page: Page, client: kiban.Client) -> None:
+    """Changes of its row and of others, and rows that come and go, leave elements, focus, boxes and presses alone."""
+    choose(page, "m22")
+    link, box = row(page, "m21").locator(".k-machine"), row(page, "m21").get_by_role("checkbox")
+    parts = (row(page, "m21"), state(page, "m21"), link, box)
+    before = [part.element_handle() for part in parts]
+    link.focus()
+    for name in ("m20", "m21"):
+        client.start(name)
+        expect(state(page, name)).to_have_text("Running")
+    client.create("a-first")
+    expect(row(page, "a-first")).to_be_visible()
+    expect(link).to_be_focused()
+    box.hover()
+    page.mouse.down()
+    client.pause("m21")
+    expect(state(page, "m21")).to_have_text("Paused")
+    page.mouse.up()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    client.remove("a-first")
+    expect(row(page, "a-first")).to_have_count(0)
+    expect(row(page, "m22").get_by_role("checkbox")).to_be_checked()
+    for part, then in zip(parts, before, strict=True):
+        assert part.evaluate("(now, then) => now === then", then)
+    for name in ("m20", "m21"):
+        client.stop(name, force=True)
+
+
+def test_a_row_that_goes_to_another_place_takes_the_focus_along(page: Page, client: kiban.Client) -> None:
+    page.get_by_role("columnheader", name="State").click()
+    link, rows = row(page, "m23").locator(".k-machine"), page.locator(".k-table tbody tr")
+    expect(rows.first).not_to_contain_text("m23")
+    link.focus()
+    client.start("m23")
+    expect(rows.first).to_contain_text("m23")
+    expect(link).to_be_focused()
+    client.stop("m23", force=True)
+    page.get_by_label("Search").click()
+    expect(link).not_to_be_focused()
+
+
 def test_a_machine_that_is_removed_goes_from_the_list(page: Page, client: kiban.Client) -> None:
     choose(page, "m2")
     expect(page.get_by_text("1 selected")).to_be_visible()

@@ -13,6 +13,7 @@ from nicegui import events, ui
 from kiban.engine.jobs import LIVE, Job
 from kiban.errors import KibanError
 from kiban.web.base import Site
+from kiban.web.cells import fill
 from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard, outcome, stop, stoppable
 from kiban.web.jobwatch import follow, title
@@ -21,7 +22,7 @@ from kiban.web.roster import Roster
 COLUMNS = ("job", "about", "state", "since")
 LONGEST = 20_000
 """Characters of a job's result that are shown."""
-JOB = """<q-td :props="props"><button class="k-look" @click="$parent.$emit('look', props.row.id)">{{ props.row.job }}
+JOB = """<q-td :props="props"><button class="k-look" @click="tell('look', props.row.id)">{{ props.row.job }}
 </button><div class="k-soft k-narrow">{{ props.row.machine }}</div></q-td>"""
 ABOUT = """<q-td :props="props"><a v-if="props.row.address" class="k-machine" :href="props.row.address">
 {{ props.row.machine }}</a><span v-else>{{ props.row.machine }}</span></q-td>"""
@@ -29,7 +30,7 @@ STATE = """<q-td :props="props"><span :class="'k-part k-job-' + props.row.state"
 <template v-if="props.row.live"><q-linear-progress size="8px" :value="props.row.progress" :aria-label="props.row.job" />
 <div class="k-soft">{{ props.row.text }}</div>
 <q-btn flat dense no-caps icon="cancel" :label="props.row.stop" :disable="!props.row.stoppable" :title="props.row.why"
-@click="$parent.$emit('stop', props.row.id)" /></template>
+@click="tell('stop', props.row.id)" /></template>
 <div v-else :class="props.row.state === 'done' ? 'k-soft' : 'k-note'">{{ props.row.text }}</div></q-td>"""
 SINCE = """<q-td :props="props">{{ new Date(props.row.created).toLocaleString(props.row.language) }}</q-td>"""
 
@@ -63,7 +64,7 @@ class JobsPage:
         table.classes("k-table k-jobs").props("flat bordered wrap-cells :rows-per-page-options=[25,50,100]")
         table.props(f'no-data-label="{html.escape(self._words("no jobs"))}"').props(remove="hide-pagination")
         for name, slot in (("job", JOB), ("about", ABOUT), ("state", STATE), ("since", SINCE)):
-            table.add_slot(f"body-cell-{name}", slot)
+            fill(table, f"body-cell-{name}", slot)
         table.on("request", self._turn, ["pagination"])
         table.on("stop", lambda event: stop(self._page, str(event.args)))
         table.on("look", lambda event: self._look(str(event.args)))

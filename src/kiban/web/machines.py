@@ -11,6 +11,7 @@ from nicegui import events, ui
 
 from kiban.web import bulk, rows
 from kiban.web.base import Site
+from kiban.web.cells import fill
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
@@ -87,11 +88,11 @@ class MachinesPage:
         table.classes("k-table").props("flat bordered :rows-per-page-options=[25,50,100] binary-state-sort")
         table.props(f'no-data-label="{html.escape(self._words("none found"))}"')
         for name, slot in (("screen", SCREEN), ("name", NAME), ("state", STATE)):
-            table.add_slot(f"body-cell-{name}", slot)
+            fill(table, f"body-cell-{name}", slot)
         for name in ("cpu", "heartbeat"):
-            table.add_slot(f"body-cell-{name}", FIGURE.format(name))
-        table.add_slot("body-selection", ROW_BOX)
-        table.add_slot("header-selection", HEAD_BOX.format(html.escape(self._words("choose all"))))
+            fill(table, f"body-cell-{name}", FIGURE.format(name))
+        fill(table, "body-selection", ROW_BOX)
+        fill(table, "header-selection", HEAD_BOX.format(html.escape(self._words("choose all"))))
         table.props(remove="hide-pagination")
         table.on("request", self._turn, ["pagination"])
         return table

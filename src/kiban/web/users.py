@@ -14,6 +14,7 @@ from kiban.engine.tokens import TokenView
 from kiban.model.roles import Role
 from kiban.web.access import Visit
 from kiban.web.base import Site
+from kiban.web.cells import fill
 from kiban.web.frame import LEAVE, Page, frame, sure
 
 TICK = 2.0
@@ -21,7 +22,7 @@ TICK = 2.0
 WHEN = """<q-td :props="props">
 {{{{ props.value ? new Date(props.value).toLocaleString('{language}') : '{never}' }}}}</q-td>"""
 BUTTON = """<q-td :props="props"><q-btn flat dense no-caps color="primary" :label="props.value"
-:aria-label="props.value + ' ' + props.row.name" @click="$parent.$emit('press', props.row.id)"></q-btn></q-td>"""
+:aria-label="props.value + ' ' + props.row.name" @click="tell('press', props.row.id)"></q-btn></q-td>"""
 NARROW = ("name", "role", "end")
 """Columns that a phone shows, too."""
 
@@ -165,8 +166,8 @@ def _table(page: Page, names: tuple[str, ...], empty: str) -> ui.table:
     table.props(f'no-data-label="{html.escape(empty)}" :rows-per-page-options=[0]')
     for name in ("created", "used", "began"):
         if name in names:
-            table.add_slot(f"body-cell-{name}", WHEN.format(language=words.language, never=words("never")))
-    table.add_slot("body-cell-end", BUTTON)
+            fill(table, f"body-cell-{name}", WHEN.format(language=words.language, never=words("never")))
+    fill(table, "body-cell-end", BUTTON)
     return table
 
 

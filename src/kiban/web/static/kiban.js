@@ -3,7 +3,7 @@
 "use strict";
 
 // Pictures of screens: only those in view, of a page that is in view, each every ten seconds.
-// They are kept by address: the table makes its images anew whenever a row changes.
+// They are kept by address, for rows that go from view and come again.
 const RENEW = 10000;
 const kept = new Map();
 
@@ -37,6 +37,22 @@ setInterval(() => {
   if (document.hidden) return;
   for (const image of document.querySelectorAll("img[data-screen]")) if (inView(image)) look(image);
 }, 500);
+
+// A row that goes to another place among the others keeps the focus, which a browser takes from what is moved.
+let left = null;
+
+addEventListener("focusout", (event) => {
+  left = event.target;
+  setTimeout(() => (left = null));
+});
+
+addEventListener("DOMContentLoaded", () => {
+  const moved = (change) => [...change.removedNodes].some((node) => node.contains(left));
+  new MutationObserver((changes) => {
+    if (!left?.isConnected || document.activeElement !== document.body) return;
+    if (changes.some(moved)) left.focus({ preventScroll: true });
+  }).observe(document.body, { childList: true, subtree: true });
+});
 
 // Whose session has ended is at the door again; the server has hung up, and nobody would hear what is pressed here.
 async function leave() {

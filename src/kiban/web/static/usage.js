@@ -18,7 +18,7 @@ async function ask() {
   asking = false;
 }
 
-// The table makes its cells anew whenever a row changes.
+// Rows come and go between two answers.
 function fill() {
   for (const cell of document.querySelectorAll("[data-usage]")) {
     const known = figures.get(cell.dataset.usage);
