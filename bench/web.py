@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""How soon the web manager's list is there and shows what happens, with few machines and many, and what it costs.
+"""How soon the web manager's lists are there and show what happens, with few machines and many, and what it costs.
 
 A headless Chromium on the same host looks at a service of its own. Ten machines run, whose guests halt; the others are
 off. Times are the browser's own: rows are "there" in the frame after the one in which they came into the document.
@@ -68,7 +68,7 @@ def create(box: Sandbox, count: int) -> None:
     for number in range(count):
         name = f"{'a' if number < RUNNING else 'machine'}-{number:02}"
         if number >= RUNNING:
-            box.client.create(name, generation=1 + number % 2, dvds=[""])
+            box.client.create(name, generation=1 + number % 2, disks=[DiskRequest(size=MIB)], dvds=[""])
             continue
         disk = box.folder / f"{number}.raw"
         disk.write_bytes(HALT + bytes(MIB - 512))
@@ -79,7 +79,7 @@ def create(box: Sandbox, count: int) -> None:
 def measured(box: Sandbox, browser: Browser, runs: int, seconds: float) -> dict[str, list[float]]:
     box.end_service()
     service = box.service()
-    took: dict[str, list[float]] = {"first": [], "again": [], "seen": []}
+    took: dict[str, list[float]] = {"first": [], "again": [], "disks": [], "seen": []}
     box.client.machines()
     took |= {f"{kind} without": [value / MIB] for kind, value in memory(service).items()}
     took["cpu without"] = [busy(service, seconds)]
@@ -108,13 +108,13 @@ def visitor(box: Sandbox, browser: Browser) -> Iterator[BrowserContext]:
 
 
 def look(browser: Browser, known: BrowserContext, took: dict[str, list[float]]) -> None:
-    """Open the list twice in a browser that has never seen it but is let in."""
-    address = known.pages[0].url
+    """Open the list twice, and the disks, in a browser that has never seen them but is let in."""
+    list_of_machines = known.pages[0].url
     context = browser.new_context(storage_state=known.storage_state(), viewport={"width": 1280, "height": 900})
     context.add_init_script(WATCH)
-    for kind in ("first", "again"):
+    for kind, address in (("first", ""), ("again", ""), ("disks", "disks")):
         page = context.new_page()
-        page.goto(address)
+        page.goto(f"{list_of_machines}{address}")
         took[kind].append(float(page.wait_for_function("window.there").json_value()))
         page.close()
     context.close()
@@ -144,6 +144,7 @@ def fill(result: Result, few: dict[str, list[float]], many: dict[str, list[float
     rows = {
         "first": ("the list is there, in a browser that never had it, ms", 0),
         "again": ("the same once it is in the browser's cache, ms", 0),
+        "disks": ("the disks of all are there, ms", 0),
         "seen": ("a pause or resume is seen in the list, ms", 0),
         "rss without": ("resident memory of the service, before the web manager is asked for, MiB", 1),
         "rss with": ("the same with it, and a browser that looks, MiB", 1),

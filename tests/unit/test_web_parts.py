@@ -20,11 +20,12 @@ from api_fakes import VIEW
 
 from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
+from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.errors import NotAllowed, NotFound
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
-from kiban.web import board, bulk, contract, frame, hardware, pictures, rows, words
+from kiban.web import board, bulk, contract, disktrees, frame, hardware, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 from kiban.web.roster import Roster
@@ -248,3 +249,41 @@ def test_a_machine_that_has_just_come_is_known_before_its_event_was_heard() -> N
         assert roster.machines == {VIEW.id: VIEW}
 
     asyncio.run(main())
+
+
+def _link(path: str, parent: str = "", machine: str = "") -> LinkView:
+    uses = (Use(machine=machine, disk="disk0", state="off", writes=True),) if machine else ()
+    return LinkView(
+        path=path,
+        parent=parent,
+        uses=uses,
+        format="qcow2",
+        kind="dynamic",
+        virtual_size=1,
+        actual_size=1,
+        logical_sector=512,
+        physical_sector=512,
+        dirty=False,
+        snapshots=0,
+    )
+
+
+def test_only_so_many_images_are_drawn_and_no_child_without_its_parent() -> None:
+    clones = [_link(f"/m{number}.qcow2", "/base.qcow2", f"m{number}") for number in range(1000)]
+    views = [
+        DiskView(path="/base.qcow2", links=(_link("/base.qcow2"), *clones), problem=""),
+        DiskView(path="/gone.qcow2", links=(), problem="disk0 of lost: There is no file."),
+        DiskView(path="/own.vhdx", links=(_link("/own.vhdx", machine="own"),), problem=""),
+    ]
+
+    def found(text: str, most: int = 50) -> tuple[list[list[str]], int]:
+        families, more = disktrees.find(views, text, most)
+        return [[link.path for link in family.shown] for family in families], more
+
+    first = ["/base.qcow2", *(f"/m{number}.qcow2" for number in range(49))]
+    assert found("") == ([first], 1003 - 50)
+    assert found("", 2000) == ([[link.path for link in views[0].links], [], ["/own.vhdx"]], 0)
+    assert found("M777") == ([["/base.qcow2", "/m777.qcow2"]], 0)
+    assert found("base") == ([first], 951), "and what is made on it"
+    assert found("lost") == ([[]], 0)
+    assert found("own.vhdx raw") == ([], 0)

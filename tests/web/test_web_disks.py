@@ -76,6 +76,21 @@ def test_chains_are_trees_with_who_uses_what(page: Page, client: kiban.Client) -
     expect(tree(page, "solo")).to_contain_text("Off")
 
 
+def test_the_focus_stays_where_it_is_while_others_come_and_go(page: Page, client: kiban.Client) -> None:
+    image = tree(page, "solo").get_by_role("button")
+    image.focus()
+    before = image.element_handle()
+    client.create("aside", generation=1, memory=64 * MiB, disks=[kiban.DiskRequest(size=8 * MiB)])
+    expect(tree(page, "aside")).to_be_visible()
+    client.start("solo")
+    expect(tree(page, "solo")).to_contain_text("Running")
+    client.remove("aside")
+    expect(tree(page, "aside")).to_have_count(0)
+    expect(image).to_be_focused()
+    assert image.evaluate("(now, then) => now === then", before)
+    client.stop("solo", force=True)
+
+
 def test_what_is_not_possible_now_is_greyed_with_the_reason(page: Page, client: kiban.Client) -> None:
     dialog = inspect(page, tree(page, "base.vhdx"))
     expect(why(dialog, "Compact")).to_contain_text("Other disks are made on it")

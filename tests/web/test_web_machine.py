@@ -88,6 +88,23 @@ def test_a_change_made_elsewhere_is_seen(page: Page, place: Place) -> None:
     expect(page.locator(".k-branch").filter(has_text="Memory")).to_contain_text("64 MiB")
 
 
+def test_the_focus_stays_where_it_is_when_hardware_comes_and_goes(page: Page, client: kiban.Client) -> None:
+    client.create("grows", generation=2, nics=[kiban.NicRequest()])
+    visit(page, "grows")
+    nic, tree = page.get_by_role("button", name="Remove nic0"), page.locator(".k-branch")
+    nic.focus()
+    count = tree.count()
+    before = [branch.element_handle() for branch in (nic, tree.first, tree.last)]
+    client.add_nic("grows", kiban.NicRequest())
+    client.add_dvd("grows")
+    client.add_disk("grows", kiban.DiskRequest(size=1 << 20, bus="nvme"))
+    expect(tree).to_have_count(count + 1)
+    expect(page.get_by_role("button", name="Remove nic1")).to_be_visible()
+    expect(nic).to_be_focused()
+    for part, then in zip((nic, tree.first, tree.last), before, strict=True):
+        assert part.evaluate("(now, then) => now === then", then)
+
+
 def test_a_viewer_sees_and_may_do_nothing(enter: Enter, place: Place) -> None:
     page = enter(place.as_("viewer"))
     visit(page, "m1")
