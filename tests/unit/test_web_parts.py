@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 from xml.etree import ElementTree
 
@@ -21,11 +22,14 @@ from api_fakes import VIEW
 from kiban.api.session import Session
 from kiban.commands.registry import COMMANDS
 from kiban.engine.diskview import DiskView, LinkView, Use
+from kiban.engine.events import Bus
+from kiban.engine.jobs import Job, Jobs
+from kiban.engine.progress import Progress
 from kiban.errors import NotAllowed, NotFound
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
-from kiban.web import board, bulk, contract, disktrees, frame, hardware, pictures, rows, words
+from kiban.web import board, bulk, contract, disktrees, frame, hardware, jobwatch, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 from kiban.web.roster import Roster
@@ -287,3 +291,29 @@ def test_only_so_many_images_are_drawn_and_no_child_without_its_parent() -> None
     assert found("base") == ([first], 951), "and what is made on it"
     assert found("lost") == ([[]], 0)
     assert found("own.vhdx raw") == ([], 0)
+
+
+def test_who_waits_for_a_job_hears_of_it_by_events(tmp_path: Path) -> None:
+    async def run() -> None:
+        bus = Bus()
+        jobs = Jobs(tmp_path / "jobs.db", bus)
+        session = cast("Session", SimpleNamespace(host=SimpleNamespace(events=bus, jobs=jobs)))
+        half, done = asyncio.Event(), asyncio.Event()
+        heard: list[tuple[str, float]] = []
+
+        async def work(progress: Progress) -> str:
+            await half.wait()
+            progress(0.5, "copying")
+            await done.wait()
+            return "made"
+
+        def show(job: Job) -> None:
+            heard.append((job.text, job.progress))
+            (done if job.progress else half).set()  # the next step is taken once this one was shown
+
+        ended = await asyncio.wait_for(jobwatch.over(session, jobs.run("disks.resize", "m1", work), show), 60)
+        assert (ended.state, ended.result, heard) == ("done", "made", [("", 0.0), ("copying", 0.5)])
+        assert await jobwatch.over(session, ended, show) == ended, "one that is over already"
+        await jobs.close()
+
+    asyncio.run(run())

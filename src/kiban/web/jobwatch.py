@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 
 from nicegui import background_tasks, ui
 
@@ -19,18 +20,38 @@ GATHER = 0.1
 
 def follow(session: Session, show: Callable[[], None]) -> asyncio.Task[None]:
     """Call `show` when jobs have changed, for as long as this browser has the page or until the task is cancelled."""
-    task = background_tasks.create(_follow(session.host.events, show))
+    task = background_tasks.create(_follow(_changes(session.host.events), show))
     ui.context.client.on_delete(task.cancel)
     return task
 
 
-async def _follow(events: Bus, show: Callable[[], None]) -> None:
+async def over(session: Session, job: Job, show: Callable[[Job], None]) -> Job:
+    """The job when it is over; meanwhile `show` is called with it whenever jobs have changed."""
+    async with aclosing(_changes(session.host.events)) as changes:
+        while job.state in LIVE:
+            show(job)
+            await anext(changes)
+            job = session.host.jobs.get(job.id)
+    return job
+
+
+async def _follow(changes: AsyncIterator[None], show: Callable[[], None]) -> None:
+    async for _ in changes:
+        show()
+
+
+def _changes(events: Bus) -> AsyncGenerator[None]:
+    """Something each time that jobs have changed from now on, which is when this is called."""
+    return _heard(events, events.id_of())
+
+
+async def _heard(events: Bus, after: str) -> AsyncGenerator[None]:
     shown = 0
-    async for event in events.subscribe(events.id_of()):
+    async for event in events.subscribe(after):
         if event.number > shown and event.kind.startswith(("job.", "gap")):
             await asyncio.sleep(GATHER)
             shown = events.last
-            show()
+            yield
 
 
 def title(job: Job, words: Words) -> str:

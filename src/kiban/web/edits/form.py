@@ -12,19 +12,18 @@ from nicegui.elements.mixins.disableable_element import DisableableElement
 from nicegui.elements.mixins.value_element import ValueElement
 
 from kiban.engine.handle import Handle
-from kiban.engine.jobs import LIVE, Job, explain
+from kiban.engine.jobs import Job, explain
 from kiban.engine.view import MachineView
 from kiban.errors import BadInput, KibanError
 from kiban.model.units import parse_size
 from kiban.problem import from_problem
 from kiban.web.forms import checked
 from kiban.web.frame import Page, said
+from kiban.web.jobwatch import over
 from kiban.wire import requests, translate
 
 E = TypeVar("E", bound=ValueElement[Any])
 Convert = Callable[[Any], Any]
-LOOK = 0.3
-"""Seconds between looks at a job."""
 
 
 @dataclass(frozen=True)
@@ -167,13 +166,14 @@ class Form:
     async def follow(self, job: Job) -> None:
         """Show how a job gets on until it is over; raises what it failed with."""
         self._progress.set_visibility(True)
-        while job.state in LIVE:
-            self._progress.set_value(job.progress)
-            self._progress.props["aria-label"] = job.text
-            job = await self._session.host.jobs.wait(job.id, LOOK)
+        job = await over(self._session, job, self._show)
         self._progress.set_visibility(False)
         if job.error is not None:
             raise from_problem(job.error)
+
+    def _show(self, job: Job) -> None:
+        self._progress.set_value(job.progress)
+        self._progress.props["aria-label"] = job.text
 
     async def _submit(self) -> None:
         if self._send is None or self._closed:
