@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import os
 import pwd
-import socket
 from pathlib import Path
 
 import pytest
@@ -33,13 +32,12 @@ def test_the_console_leads_to_the_com_port(guest: Guest, service: Service) -> No
         refused = service.kiban("console", guest.name, code=3)
         assert f"{guest.name} has no COM1" in refused.stderr
         return
-    with socket.socket(socket.AF_UNIX) as line:
-        line.settimeout(WAIT)
-        line.connect(f"{guest.view.runtime}/com1.sock")
-        line.sendall(b"echo and-the-answer-is-$((6*7))\r")
-        said = b""
-        while b"answer-is-42" not in said:
-            said += line.recv(4096)
+    with guest.client.console(guest.name) as com, guest.client.console(guest.name) as other:
+        com.write(b"echo and-the-answer-is-$((6*7))\r")
+        for line in (com, other):
+            said = b""
+            while b"answer-is-42" not in said:
+                said += line.read(WAIT)
 
 
 def test_what_it_uses_and_how_its_guest_is(guest: Guest) -> None:

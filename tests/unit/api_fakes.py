@@ -118,6 +118,38 @@ KEYS = KeysView(
 )
 
 
+class FakePort:
+    """A COM port whose guest says `ready` to whoever comes and everything twice, and hangs up at Ctrl-D.
+
+    `flood` says so much more that nobody reads it all; while `deaf`, it takes nothing.
+    """
+
+    last: FakePort
+
+    def __init__(self) -> None:
+        FakePort.last = self
+        self.said: asyncio.Queue[bytes] = asyncio.Queue()
+        self.said.put_nowait(b"ready\r\n")
+        self.taken, self.flood, self.closed = 0, False, False
+        self.listens = asyncio.Event()
+        self.listens.set()
+
+    async def read(self) -> bytes:
+        await asyncio.sleep(0)
+        data = b"x" * 16384 if self.flood else await self.said.get()
+        self.taken += len(data)
+        return data
+
+    async def write(self, data: bytes) -> None:
+        await self.listens.wait()
+        self.said.put_nowait(data.partition(b"\x04")[0] * 2)
+        if b"\x04" in data:
+            self.said.put_nowait(b"")
+
+    def close(self) -> None:
+        self.closed = True
+
+
 class FakeHost:
     """What the API takes from a host."""
 
@@ -283,6 +315,7 @@ ADVICE = Advice(
     suggestions=(SUGGESTION,),
 )
 _RESULTS: dict[str, Callable[[], Any]] = {
+    "com.attach": FakePort,
     "takeover.export": lambda: EXPORTED,
     "takeover.plan": lambda: PLAN,
     "media.list": lambda: [MEDIUM],
@@ -372,7 +405,12 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.stop()
+        self.end()
+
+    def end(self) -> None:
+        """Stop it, unless it has, and wait for its end."""
+        if self._thread.is_alive():
+            self.stop()
         self._thread.join(60)
         assert not self._thread.is_alive(), "the service did not stop"
 

@@ -153,6 +153,8 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.screenshot("web"), ("screen.screenshot", "web")),
     (lambda c: c.type_text("web", "root\n"), ("screen.type_text", "web", "root\n")),
     (lambda c: c.press("web", "ctrl-alt-delete"), ("screen.press", "web", "ctrl-alt-delete")),
+    (lambda c: c.console("web").close(), ("com.attach", "web", 1)),
+    (lambda c: c.console("web", 2).close(), ("com.attach", "web", 2)),
     (lambda c: c.tokens(), ("tokens.list",)),
     (lambda c: c.create_token("ci", "viewer"), ("tokens.create", "ci", "viewer")),
     (lambda c: c.revoke_token("ci"), ("tokens.revoke", "ci")),
@@ -194,10 +196,8 @@ def test_a_method_reaches_its_command(service: Service, call: Call, expected: tu
     assert service.host.calls == [expected]
 
 
-SEEN_ONLY = {"screen.view", "screen.use", "com.attach"}
-"""A browser has a guest's screen and COM ports by a WebSocket; programs take pictures, type and press keys, and connect
-to the port's own socket.
-"""
+SEEN_ONLY = {"screen.view", "screen.use"}
+"""A browser has a guest's screen by a WebSocket of the pages; programs take pictures, type and press keys."""
 
 
 def test_every_command_has_a_route_and_a_method() -> None:

@@ -52,7 +52,7 @@ def test_all_hear_the_guest_and_each_may_type(there: World) -> None:
         second = await comport.attach(handle, 1)
         assert await hear(second, b"\n") == b"ready\r\n", "what was said before"
         for port, word in ((first, b"a"), (second, b"b")):
-            port.write(word)
+            await port.write(word)
             assert await hear(first, word * 2) == await hear(second, word * 2) == word * 2
 
     at(there, work)
@@ -62,7 +62,7 @@ def test_the_last_who_leaves_frees_the_port(there: World) -> None:
     async def work(handle: Handle) -> None:
         ports = [await comport.attach(handle, 1) for _ in range(2)]
         ports[0].close()
-        ports[1].write(b"x")
+        await ports[1].write(b"x")
         await hear(ports[1], b"xx")
         ports[1].close()
         ports[1].close()
@@ -94,7 +94,7 @@ def test_the_end_of_the_machine_is_told(there: World) -> None:
         assert await ports[0].read() == b""
         assert await hear(ports[1], b"\n") == b"ready\r\n"
         assert await ports[1].read() == b"", "after what was said"
-        ports[1].write(b"late")
+        await ports[1].write(b"late")
         with pytest.raises(Conflict, match="it is off"):
             await comport.attach(handle, 1)
 
@@ -117,9 +117,9 @@ def test_who_is_slow_misses_what_is_old_and_no_more_is_kept(there: World) -> Non
         quick = await comport.attach(handle, 1)
         await hear(quick, b"\n")
         for _ in range(20):
-            quick.write(b"y" * 4096)
+            await quick.write(b"y" * 4096)
             await hear(quick, b"y" * 4096)
-        quick.write(b"!")
+        await quick.write(b"!")
         await hear(quick, b"!")
         said = await hear(slow, b"!")
         assert len(said) <= comport.KEPT

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +30,7 @@ expect.set_options(timeout=WAIT * 1000)
 Enter = Callable[..., Page]
 ASKED = [b"RFB 003.008\n", b"\x01", b"\x01"]
 """How a viewer of RFB 3.8 begins."""
+CONSOLE = (sys.executable, "-c", "import sys; from kiban.cli.main import main; sys.exit(main())", "console", "m1")
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +269,26 @@ def test_a_port_in_use_elsewhere_is_told_of(page: Page, place: Place) -> None:
     expect(page.locator(".k-terminal .xterm-rows")).to_contain_text("ready")
 
 
+def test_a_browser_and_the_command_line_share_a_port(page: Page, place: Place, there: World) -> None:
+    rows = terminal(page, place)
+    expect(rows).to_contain_text("ready")
+    env = os.environ | {"KIBAN_URL": f"unix://{there.paths.socket}"}
+    with subprocess.Popen(CONSOLE, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as console:
+        assert console.stdin is not None
+        assert console.stdout is not None
+        assert console.stdout.read(7) == b"ready\r\n", "what was said before"
+        console.stdin.write(b"ab")
+        console.stdin.flush()
+        expect(rows).to_contain_text("abab")
+        assert console.stdout.read(4) == b"abab"
+        page.locator(".k-terminal .xterm").click()
+        page.keyboard.insert_text("xy")
+        assert console.stdout.read(4) == b"xyxy"
+        with place.as_("operator").console("m1") as elsewhere:
+            assert elsewhere.read(WAIT).endswith(b"ababxyxy")
+        console.terminate()
+
+
 def test_a_viewer_gets_no_terminal(enter: Enter, place: Place) -> None:
     page = enter(place.as_("viewer"))
     rows = terminal(page, place)
@@ -315,12 +339,12 @@ def test_what_a_viewer_types_past_the_page_is_dropped(place: Place, hands: Path)
         assert "key 0x76 down" in hands.read_text()
 
 
-@pytest.mark.parametrize("said", [b"GET / HTTP/1.1\r\n", "text"])
-def test_what_is_not_rfb_ends_the_connection(client: kiban.Client, said: bytes | str) -> None:
+@pytest.mark.parametrize(("said", "why"), [(b"GET / HTTP/1.1\r\n", "Reload the page"), ("text", "for bytes")])
+def test_what_is_not_rfb_ends_the_connection(client: kiban.Client, said: bytes | str, why: str) -> None:
     with caller(client).websocket(screen_of(client)) as line:
         line.recv(WAIT)
         line.send(said)
-        with pytest.raises(ConnectionClosed, match="Reload the page"):
+        with pytest.raises(ConnectionClosed, match=why):
             line.recv(WAIT)
 
 

@@ -50,6 +50,9 @@ def test_neither_the_cookie_nor_the_token_works_at_the_other_door(caller: Caller
     caller.enter(token)
     for path in ("/v1", "/v1/machines", "/v1/../", "/v1/web"):
         assert (caller.ask("GET", path)[0], caller.ask("POST", path)[0]) == (401, 401), path
+    for origin, status in ((caller.own, "403"), ("", "401")):
+        with pytest.raises(InvalidStatus, match=status):
+            caller.websocket("/v1/machines/m1/com/1", Origin=origin)
     caller.cookie = ""
     assert caller.ask("GET", "/", Authorization=f"Bearer {token}")[0] == 404, "the API has no such address"
     assert caller.ask("GET", "/v1/machines", Authorization=f"Bearer {token}")[0] == 200

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 import kiban
 from kiban.api import (
     bootcheck,
+    com,
     devices,
     disks,
     machines,
@@ -65,7 +66,7 @@ def create_app(host: Host | None, commands: Mapping[str, Command] | None = None)
     )
     app.state.host, app.state.commands, app.state.stopping = host, commands, asyncio.Event()
     app.state.web = None
-    parts = (machines, takeover, devices, disks, media, secureboot, bootcheck, tpm, usage, service, tokens, web)
+    parts = (machines, takeover, devices, com, disks, media, secureboot, bootcheck, tpm, usage, service, tokens, web)
     for part in parts:
         app.include_router(part.router)
     app.state.routes = [route for part in parts for route in part.router.routes]

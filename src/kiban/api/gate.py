@@ -1,8 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Who a caller is. Over the Unix socket the file's permissions have decided; over TLS a token does, each time."""
+"""Who a caller is. Over the Unix socket the file's permissions have decided; over TLS a token does, each time.
+
+Browsers open WebSockets to any address, without asking it first. They then say which page it was (`Origin`), which no
+program does, so a WebSocket with that is refused, even where somebody leads a port to the Unix socket.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +20,12 @@ if TYPE_CHECKING:
     from kiban.engine.tokens import Tokens
 
 
+LOOK = 1.0
+"""Seconds between looks at whether the token of a WebSocket is still good."""
+REVOKED = 1008
+"""RFC 6455, 7.4.1: what comes violates a policy."""
+
+
 class LocalGate:
     """Lets everybody in who could open the socket, as admin."""
 
@@ -22,7 +33,10 @@ class LocalGate:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with who asks."""
+        """Pass the request on with who asks, or answer 403."""
+        if _is_of_a_page(scope):
+            await _refuse_page(scope, receive, send)
+            return
         await self._app({**scope, "kiban.caller": Caller("admin")}, receive, send)
 
 
@@ -34,10 +48,12 @@ class Fork:
         self._pages = pages
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Requests below /v1, and those with a token, are for the API; all else is for the pages."""
-        api = scope["type"] == "http" and (
-            f"{scope['path']}/".startswith("/v1/") or any(name == b"authorization" for name, _ in scope["headers"])
-        )
+        """Requests below /v1, and those with a token, are for the API; all else is for the pages.
+
+        The pages have WebSockets only for themselves, so a token does not lead one to the API.
+        """
+        token = scope["type"] == "http" and any(name == b"authorization" for name, _ in scope["headers"])
+        api = token or f"{scope['path']}/".startswith("/v1/")
         await (self._api if api else self._pages)(scope, receive, send)
 
 
@@ -49,8 +65,9 @@ class TokenGate:
         self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with who asks, or answer 401."""
-        if scope["type"] != "http":
+        """Pass the request on with who asks, or answer 401; a WebSocket of a page, 403."""
+        if _is_of_a_page(scope):
+            await _refuse_page(scope, receive, send)
             return
         try:
             caller = self._caller(scope)
@@ -59,7 +76,26 @@ class TokenGate:
             answer = problems.response(error, status=status, headers={"WWW-Authenticate": "Bearer"})
             await answer(scope, receive, send)
             return
-        await self._app({**scope, "kiban.caller": caller}, receive, send)
+        scope = {**scope, "kiban.caller": caller}
+        if scope["type"] == "websocket":
+            await self._while_good(caller, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _while_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a WebSocket until it ends, or its token is revoked."""
+        serving = asyncio.ensure_future(self._app(scope, receive, send))
+        try:
+            while not serving.done() and caller.token is not None and self._tokens.good(caller.token):
+                await asyncio.wait({serving}, timeout=LOOK)
+            if serving.done():
+                serving.result()
+                return
+            serving.cancel()
+            await asyncio.wait({serving})
+            await send({"type": "websocket.close", "code": REVOKED})
+        finally:
+            serving.cancel()
 
     def _caller(self, scope: Scope) -> Caller:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -68,3 +104,12 @@ class TokenGate:
             raise NotAllowed("No token was given.", "Set KIBAN_TOKEN; kiban token create makes one.", code="no-token")
         found = self._tokens.find(token.strip())
         return Caller(found.role, found)
+
+
+def _is_of_a_page(scope: Scope) -> bool:
+    return scope["type"] == "websocket" and any(name == b"origin" for name, _ in scope["headers"])
+
+
+async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
+    error = NotAllowed("A browser's page may not do that.", "Use the web manager: kiban web", code="wrong-origin")
+    await problems.response(error)(scope, receive, send)

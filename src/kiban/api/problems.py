@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, ValidationException, WebSocketRequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
@@ -32,6 +32,7 @@ def install(app: FastAPI) -> None:
     """Let `app` answer with problems, whatever goes wrong in it."""
     app.add_exception_handler(KibanError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
 
@@ -42,7 +43,7 @@ async def _known(_: Request, error: Exception) -> Response:
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101  # what it is registered for
+    assert isinstance(error, ValidationException)  # noqa: S101  # what it is registered for
     return response(BadInput(_sentence(error.errors()), "See the OpenAPI document: /v1/openapi.json"))
 
 

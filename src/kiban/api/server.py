@@ -121,7 +121,7 @@ async def serve(
             if names is not None and app.state.web is not None:
                 own = {*names, *certificate.names(), listen.rpartition(":")[0]}
                 gate = Fork(gate, app.state.web.over_tls(remote.getsockname()[1], own))
-            servers.append((Server(gate, context, sockets=names is not None), remote))
+            servers.append((Server(gate, context), remote))
             where = _listening(host.paths.socket, remote, certificate)
         tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
         await asyncio.gather(*(server.up.wait() for server, _ in servers))
@@ -139,6 +139,13 @@ async def serve(
         if app.state.web is not None:
             await app.state.web.close()
         await asyncio.gather(*tasks)
+
+
+def _websocket(**how: Any) -> asyncio.Protocol:
+    """A connection that becomes a WebSocket; a service to which none comes is up sooner without the library."""
+    from kiban.api.websocket import WebSocket
+
+    return WebSocket(**how)
 
 
 def _listening(path: Path, remote: socket.socket, certificate: Certificate) -> Listening:
@@ -166,18 +173,16 @@ def _notify(state: str) -> None:
 
 
 class Server(uvicorn.Server):
-    """Uvicorn on a socket that is bound already; signals are the service's own to handle.
+    """Uvicorn on a socket that is bound already; signals are the service's own to handle."""
 
-    `sockets` is for the web manager's pages, which have WebSockets.
-    """
-
-    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None, *, sockets: bool = False) -> None:
+    def __init__(self, app: ASGIApp, context: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="asyncio",
                 http="h11",
-                ws="kiban.api.websocket:WebSocket" if sockets else "none",
+                ws=_websocket,  # type: ignore[arg-type]  # it is called, as a class would be
+                ws_ping_timeout=None,  # who is slow is not dead; the kernel finds who is
                 ws_max_size=MAX_BODY,
                 ws_per_message_deflate=False,
                 lifespan="off",

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, Query, Request, Response
+from fastapi import Depends, Query, Response
+from starlette.requests import HTTPConnection
 
 from kiban.engine.jobs import LIVE, Job
 from kiban.engine.progress import Progress
@@ -116,7 +117,7 @@ class Session:
         return await self.job(command, machine, name, wait=wait, answer=answer, **options)
 
 
-async def _session(request: Request) -> Session:
+async def _session(request: HTTPConnection) -> Session:
     state = request.app.state
     caller: Caller | None = request.scope.get("kiban.caller")
     return Session(state.host, state.commands, None if caller is None else caller.role)

@@ -89,8 +89,16 @@ def tcp_socket(address: str) -> Iterator[socket.socket]:
         listener.close()
         raise _cannot_listen(address, error) from error
     with listener:
+        _notice_the_dead(listener)
         listener.listen(_BACKLOG)
         yield listener
+
+
+def _notice_the_dead(listener: socket.socket) -> None:
+    """Have the kernel end connections whose other side has gone without a word; those accepted here inherit it."""
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
+        listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _cannot_listen(address: str, error: OSError) -> Exception:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Uvicorn's WebSockets, able to be shut down while a browser hangs up; loaded only where there are pages."""
+"""Uvicorn's WebSockets, able to be shut down while the other side hangs up; loaded when the first one comes."""
 
 from __future__ import annotations
 

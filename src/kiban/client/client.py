@@ -24,6 +24,7 @@ from kiban.client.records import (
 from kiban.client.records_disks import DiskCheck, DiskInfo, DiskMount
 from kiban.client.records_media import Advice, MediumFile
 from kiban.client.records_usage import GuestState, Usage
+from kiban.client.seat import Seat
 from kiban.client.tokens import Ways
 from kiban.client.transport import ANSWER, Transport, quote
 from kiban.errors import BadInput, KibanError
@@ -86,7 +87,7 @@ def connect(
     raise BadInput(f"{url[:200]!r} is no address of a service.", "Say https://HOST:PORT or unix:///PATH.")
 
 
-class Client(Ways):
+class Client(Seat, Ways):
     """A service's machines. Safe to use from several threads; every call is a connection of its own.
 
     All methods raise the errors of `kiban.errors`, as the service's own commands do. `name` is a machine's name or id.
@@ -347,21 +348,6 @@ class Client(Ways):
     def advise(self, iso: str | os.PathLike[str]) -> Advice:
         """Which system an ISO on the service's host has, and what a machine for it should be."""
         return Advice(self._transport.call("POST", "/v1/media/advise", self._absolute({"path": iso})))
-
-    # their screen and keyboard
-
-    def screenshot(self, name: str) -> bytes:
-        """What the guest shows, as a PNG."""
-        picture = self._transport.call("GET", path_of(name, "screenshot"))
-        return picture if isinstance(picture, bytes) else b""
-
-    def type_text(self, name: str, text: str) -> None:
-        """Type text as on a US keyboard."""
-        self._transport.call("POST", path_of(name, "text"), {"text": text})
-
-    def press(self, name: str, keys: str) -> None:
-        """Press keys together: `ctrl-alt-delete`."""
-        self._transport.call("POST", path_of(name, "keys"), {"keys": keys})
 
     # their TPM
 

@@ -82,6 +82,10 @@ class Transport:
         self._token = token
         self._host = host
 
+    def dial(self, *, start: bool = True) -> socket.socket:
+        """A connection, on which nothing has been said; `start` as of `open`."""
+        return self._connect() if start else self._again()
+
     def open(
         self,
         method: str,
@@ -102,14 +106,14 @@ class Transport:
             start: start the service if there is none, where this is a way to a service that may be started.
         """
         try:
-            connection = self._connect() if start else self._again()
+            connection = self.dial(start=start)
             connection.settimeout(ANSWER + wait)
             connection.sendall(self._request(method, path, body, headers or {}))
             answer = _first(connection, late)
         except (OSError, ValueError) as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
         if answer.status >= 400:
-            raise self._refusal(answer)
+            raise self.refusal(answer.status, self._read(answer))
         return answer
 
     def upload(self, path: str, file: BinaryIO, size: int, sent: Callable[[int], object]) -> Any:
@@ -131,13 +135,13 @@ class Transport:
                 _pour(connection, file, size, sent)
                 answer.read_on()
         except (OSError, ValueError) as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
         except BaseException:  # Ctrl-C: the service notices that nobody sends any more
             if connection is not None:
                 connection.close()
             raise
         if answer.status >= 400:
-            raise self._refusal(answer)
+            raise self.refusal(answer.status, self._read(answer))
         return json.loads(self._read(answer))
 
     def call(
@@ -154,28 +158,32 @@ class Transport:
         try:
             return answer.body()
         except OSError as error:
-            raise self._lost(error) from error
+            raise self.lost(error) from error
         finally:
             answer.close()
 
     def _request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> bytes:
-        lines = [f"{method} {path} HTTP/1.0", f"Host: {self._host}", "Accept: application/json, */*"]
-        lines += [f"{name}: {value}" for name, value in headers.items()]
+        lines = [f"{method} {path} HTTP/1.0", "Accept: application/json, */*"]
+        lines += [f"{name}: {value}" for name, value in (self.identity() | dict(headers)).items()]
         data = b"" if body is None else json.dumps(body, default=_plain).encode()
-        if self._token is not None:
-            lines.append(f"Authorization: Bearer {self._token}")
         if body is not None:
             lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + data
 
-    def _refusal(self, answer: Answer) -> KibanError:
-        status, data = answer.status, self._read(answer)
+    def identity(self) -> dict[str, str]:
+        """The headers that say who is called, and by whom."""
+        token = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
+        return {"Host": self._host, **token}
+
+    def refusal(self, status: int, data: bytes) -> KibanError:
+        """The error that an answer tells about."""
         try:
             return from_problem(json.loads(data))
         except (ValueError, AttributeError):
             return NoService(f"{self._where} answered with status {status} and no reason.", "Is it Kiban's service?")
 
-    def _lost(self, error: Exception) -> NoService:
+    def lost(self, error: Exception) -> NoService:
+        """What is raised when a connection breaks."""
         if isinstance(error, TimeoutError):
             return NoService(f"{self._where} did not answer in time.", "Look at its log, or restart it.")
         return NoService(

@@ -2,8 +2,8 @@
 """A machine's COM port for several at a time.
 
 QEMU takes one client at a port's socket; whoever connects next waits in its backlog and hears nothing. So the service
-connects once, while anybody here is attached, and lets go with the last of them: then the port is free again for
-`kiban console` and other programs. Who finds it taken is told.
+connects once, while anybody here is attached, be it from a browser or by `kiban console`, and lets go with the last of
+them: then the port is free again for other programs. Who finds it taken is told.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from kiban.model.machine import Com
 CHUNK = 16384
 KEPT = 64 * 1024
 """Bytes of what was said last, for who attaches now and for who is slow; what is older is left out."""
+STEP = 4096
+"""Bytes that one who types is allowed before others have their turn."""
 LET_GO_SECONDS = 1.0
 """For which QEMU may take to notice that somebody has left."""
 _lines: WeakKeyDictionary[Handle, dict[int, Line]] = WeakKeyDictionary()
@@ -46,9 +48,13 @@ class Port:
             self._news.clear()
         return data
 
-    def write(self, data: bytes) -> None:
-        """Type; Conflict when the guest takes nothing."""
-        self._line.write(data)
+    async def write(self, data: bytes) -> None:
+        """Type, as fast as the guest takes it."""
+        await self._line.write(data)
+
+    def type(self, data: bytes) -> None:
+        """Type at once; Conflict when the guest takes nothing."""
+        self._line.type(data)
 
     def close(self) -> None:
         """Leave."""
@@ -89,6 +95,7 @@ class Line:
             reader, self._writer = await asyncio.open_unix_connection(str(path))
         except OSError as error:
             raise Failed(f"COM{self._number} of {self._handle.name} does not answer: {error.strerror}.") from error
+        self._writer.transport.set_write_buffer_limits(high=CHUNK - 2 * STEP)
         self._said = b""
         self._reading = asyncio.create_task(self._read(reader, self._writer))
 
@@ -99,7 +106,7 @@ class Line:
             if asyncio.get_running_loop().time() > end:
                 raise Conflict(
                     f"Another program is attached to COM{self._number} of {self._handle.name}.",
-                    "Leave it there; kiban console is left with Ctrl-].",
+                    "End it there: it is connected to QEMU's own socket.",
                     code="port-busy",
                 )
             await asyncio.sleep(LET_GO_SECONDS / 10)
@@ -120,7 +127,17 @@ class Line:
                 port.hear(b"")
             self._ports.clear()
 
-    def write(self, data: bytes) -> None:
+    async def write(self, data: bytes) -> None:
+        """Pass on what somebody types, a step whenever there is room."""
+        writer = self._writer
+        for start in range(0, len(data), STEP):
+            if writer is None or writer is not self._writer:
+                return  # it has ended, which is told to who reads
+            writer.write(data[start : start + STEP])
+            with contextlib.suppress(ConnectionError):  # likewise
+                await writer.drain()
+
+    def type(self, data: bytes) -> None:
         """Pass on what somebody types; Conflict when the guest takes nothing."""
         if self._writer is None:
             return  # it has just ended, which is told to who reads
@@ -136,7 +153,7 @@ class Line:
 
     def _hang_up(self) -> None:
         if self._writer is not None:
-            self._writer.close()
+            self._writer.transport.abort()  # what the guest has not taken would keep the port from the next one
         self._writer = None
 
 

@@ -75,7 +75,7 @@ class Manager:
             self._port = listeners[0].getsockname()[1]
             address, self._name = loopback(self._port)
             await self._inside.load()
-            self._server = Server(Gate(self._inside, self._access, address), sockets=True)
+            self._server = Server(Gate(self._inside, self._access, address))
             self._serving = asyncio.create_task(self._server.serve(sockets=listeners))
             await self._server.up.wait()
             self._stack = stack.pop_all()

@@ -113,6 +113,6 @@ class TerminalPage:
         if self._port is None:
             return
         try:
-            self._port.write(text.encode())
+            self._port.type(text.encode())
         except Conflict as error:
             self._page.complain(error)
