@@ -122,7 +122,7 @@ def test_what_a_running_machine_takes_is_offered_and_the_rest_is_greyed(
     press(page, "Start")
     expect(page.locator(".k-bar .k-state")).to_have_text("Running")
     dialog = form(page, "Change: Processor")
-    expect(dialog).to_contain_text("Cannot make this change to m1: it is running. Stop it first: kiban stop m1")
+    expect(dialog).to_contain_text("Cannot make this change to m1: it is running. Shut it down first.")
     expect(dialog.get_by_label("Virtual processors")).to_be_disabled()
     expect(dialog.get_by_role("button", name="Save")).to_be_disabled()
     press(page, "Cancel")

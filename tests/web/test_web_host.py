@@ -11,6 +11,8 @@ from engine_world import World
 from playwright.sync_api import Page, expect
 from web_service import WAIT, Place
 
+from kiban.web.words import Words
+
 expect.set_options(timeout=WAIT * 1000)
 Enter = Callable[..., Page]
 
@@ -36,4 +38,6 @@ def test_a_viewer_sees_what_doctor_says_and_what_machines_have(enter: Enter, pla
     for number, finding in enumerate(told):
         expect(findings.nth(number)).to_contain_text(f"{finding.name}: {'there' if finding.ok else ''}")
         if finding.hint and not finding.ok:
-            expect(findings.nth(number)).to_contain_text(finding.hint)
+            advice = Words("en").advice(finding.hint)
+            expect(findings.nth(number)).to_contain_text(advice.text)
+            expect(findings.nth(number)).to_contain_text(advice.command)

@@ -127,7 +127,7 @@ def test_many_are_started_and_stopped_at_once(page: Page, client: kiban.Client) 
     for name in ("m5", "m6"):
         expect(state(page, name)).to_have_text("Running")
     expect(page.get_by_text("Done: 2")).to_be_visible()
-    expect(page.get_by_text("Cannot start m4: it is running. Stop it first: kiban stop m4")).to_be_visible()
+    expect(page.get_by_text("Cannot start m4: it is running. Shut it down first.")).to_be_visible()
     press(page, "Turn off")
     press(page, "Cancel")
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -171,8 +171,8 @@ async def _explained(handle: Handle, rule: Rule) -> Boot:
                 return Boot(state="refused", device=device, text=words, sentence=report.sentence, hint=report.hint)
     if rule.state == "failed" or not secure:
         hint = f"See what it tried: kiban screenshot {handle.name}"
-        sentence = "Nothing was booted: " if in_menu else "There was nothing to boot: "
-        return Boot(state="failed", device=device, text=words, sentence=f"{sentence}{words}.", hint=hint)
+        sentence = f"{'Nothing was booted' if in_menu else 'There was nothing to boot'}: {words}."
+        return Boot(state="failed", device=device, text=words, sentence=sentence, hint=hint)
     place = device or rule.words.title or "its loader"
     sentence, hint = f"Secure Boot refused {place}: {words}.", f"See why: kiban secureboot explain {handle.name}"
     return Boot(state="refused", device=device, text=words, sentence=sentence, hint=hint)

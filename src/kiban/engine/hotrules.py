@@ -60,7 +60,7 @@ def _check_hot(handle: Handle, after: Machine, device: Device, what: str) -> Non
     if found:
         which, why = found
         raise Conflict(
-            f"{which} cannot be {what} while {handle.name} is {handle.state}{why}.",
+            f"{which} cannot be {what} while {handle.name} is {handle.state}{f': {why}' if why else ''}.",
             f"Stop the machine first: kiban stop {handle.name}",
         )
 
@@ -69,16 +69,18 @@ def _adapter_stays(handle: Handle, after: Machine, nic: Nic) -> tuple[str, str] 
     if nic.kind == "legacy":
         return "A legacy adapter", ""
     if sockets(after) != sockets(handle.machine):
-        return f"Adapter number {nic.slot + 1}", f": the first {HOTPLUG_PORTS} can come and go"
+        return f"Adapter number {nic.slot + 1}", f"the first {HOTPLUG_PORTS} can come and go"
     return None
 
 
 def _drive_stays(handle: Handle, after: Machine, drive: Disk | Dvd) -> tuple[str, str] | None:
-    which = "A disk" if isinstance(drive, Disk) else "A DVD drive"
     bus = BUS_NAMES[drive.bus]
     if drive.bus != HOT_BUS:
-        return f"{which} on {bus}", f": {bus} has no hot-plug, SCSI has (bus=scsi)"
+        return (
+            f"{'A disk' if isinstance(drive, Disk) else 'A DVD drive'} on {bus}",
+            f"{bus} has no hot-plug, SCSI has (bus=scsi)",
+        )
     if sockets(after) != sockets(handle.machine):
         number = drive.slot // SCSI_UNITS
-        return f"The only drive of SCSI controller {number}", ": the controller comes and goes with it"
+        return f"The only drive of SCSI controller {number}", "the controller comes and goes with it"
     return None

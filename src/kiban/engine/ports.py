@@ -31,5 +31,5 @@ def _trouble(host: Host, handle: Handle, forward: Forward) -> str:
     try:
         netdev.check_port(forward)
     except KibanError as error:
-        return f"{error.message} {handle.name} does not start while that is so."
+        return " ".join((error.message, f"{handle.name} does not start while that is so."))
     return ""

@@ -77,7 +77,7 @@ class Form:
             try:
                 check(text or "")
             except KibanError as error:
-                return error.message
+                return self._words.said(error.message)
             return None
 
         field = ui.input(label, value=value, validation=said, on_change=self._changed)

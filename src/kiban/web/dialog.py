@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import ui
 
 from kiban.errors import KibanError
-from kiban.web.frame import Page, said
+from kiban.web.frame import Page
 from kiban.web.jobcard import JobCard
 
 Arguments = Callable[[], tuple[Any, ...]]
@@ -51,7 +51,7 @@ class Dialog:
             try:
                 job = self._page.session.begin(command, machine, *arguments(), plain=plain)
             except KibanError as error:
-                trouble.set_text(said(error))
+                trouble.set_text(self._words.refused(error))
                 return
             self._body.clear()
             with self._body:

@@ -89,6 +89,7 @@ class Trees:
 
 class _FamilyPart:
     def __init__(self, trees: Trees) -> None:
+        self._words = trees.words
         with ui.element("section").classes("k-card") as self.element:
             self._missing = ui.label().classes("k-part")
             self._tree = ui.element("ul").classes("k-chain")
@@ -98,7 +99,7 @@ class _FamilyPart:
     def show(self, family: Family) -> None:
         view = family.view
         tell(self._missing, "" if view.links else view.path)
-        tell(self._problem, view.problem)
+        tell(self._problem, self._words.said(view.problem))
         self._tree.set_visibility(bool(view.links))
         self._roots.show({branch.image.link.path: branch for branch in _branches(family)})
 

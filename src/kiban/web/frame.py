@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from fastapi import Request
 from nicegui import ui
+from starlette.requests import HTTPConnection
 
 from kiban.api.session import Session
 from kiban.errors import KibanError
@@ -59,12 +60,18 @@ class Page:
 
     def complain(self, error: KibanError) -> None:
         """Show a refusal, and what to do about it."""
-        ui.notify(said(error), type="warning", multi_line=True, timeout=10000)
+        ui.notify(self.words.refused(error), type="warning", multi_line=True, timeout=10000)
 
 
-def said(error: KibanError) -> str:
-    """A refusal and what to do about it."""
-    return f"{error.message} {error.hint}".strip()
+def advise(words: Words, hint: str) -> None:
+    """What the service advises, in the body of a page: in words, and its command as the command that it is."""
+    advice = words.advice(hint)
+    if advice.text:
+        ui.label(advice.text)
+    if advice.command:
+        with ui.row().classes("k-advice"):
+            ui.label(words("command line") + ":").classes("k-soft")
+            ui.label(advice.command).classes("k-code")
 
 
 def looks() -> list[str]:
@@ -73,7 +80,7 @@ def looks() -> list[str]:
     return sorted(names, key=lambda name: (not name.startswith("kiban."), name))
 
 
-def words_of(request: Request) -> Words:
+def words_of(request: HTTPConnection) -> Words:
     """The words of the visitor's language."""
     return Words(choose(request.cookies.get("kiban-language", ""), request.headers.get("accept-language", "")))
 

@@ -13,7 +13,7 @@ from kiban.engine.checkup import Finding
 from kiban.model.states import ALIVE
 from kiban.model.units import format_size
 from kiban.web.base import Site
-from kiban.web.frame import Page, frame
+from kiban.web.frame import Page, advise, frame
 from kiban.web.roster import Roster
 
 LOOKS = {
@@ -81,7 +81,7 @@ class HostPage:
             ui.icon(icon).classes(looks)
             with ui.column().classes("k-half k-said"):
                 said = self._words(f"finding {how}")
-                ui.label(f"{finding.name}: {said}").classes("k-part")
-                ui.label(finding.detail)
+                ui.label(f"{self._words.said(finding.name)}: {said}").classes("k-part")
+                ui.label(self._words.said(finding.detail))
                 if finding.hint and not finding.ok:
-                    ui.label(finding.hint).classes("k-note")
+                    advise(self._words, finding.hint)

@@ -15,7 +15,7 @@ from kiban.model.takeover import ImportRequest, Plan
 from kiban.model.units import format_size
 from kiban.web.base import Site
 from kiban.web.forms import readable, wanted
-from kiban.web.frame import Page, frame, said
+from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard
 from kiban.wire import takeover
 
@@ -83,7 +83,7 @@ class ImportPage:
             self._request = self._asked()
             plan: Plan = await self._page.session.run("takeover.plan", self._request)
         except KibanError as error:
-            self._trouble.set_text(said(error))
+            self._trouble.set_text(self._words.refused(error))
             return
         self._found.clear()  # whoever presses twice gets one
         with self._found:
@@ -92,7 +92,7 @@ class ImportPage:
     def _show(self, plan: Plan) -> None:
         words = self._words
         with ui.column().classes("k-card"):
-            ui.label(f"{plan.name}: {plan.title}").classes("k-part").props('role="heading" aria-level="2"')
+            ui.label(f"{plan.name}: {words.said(plan.title)}").classes("k-part").props('role="heading" aria-level="2"')
             ui.label(plan.path).classes("k-soft")
             self._rows(plan)
             for disk in plan.disks:
@@ -114,7 +114,8 @@ class ImportPage:
             {"name": name, "label": self._words(f"import {word}"), "field": name, "align": "left"}
             for name, word in names.items()
         ]
-        rows = [{"what": row.what, "there": row.there, "here": row.here} for row in plan.rows]
+        said = self._words.said
+        rows = [{"what": said(row.what), "there": said(row.there), "here": said(row.here)} for row in plan.rows]
         table = ui.table(columns=columns, rows=rows, row_key="what")
         table.classes("k-table k-plan").props("flat dense wrap-cells")
 
@@ -133,7 +134,7 @@ class ImportPage:
             with ui.column().classes("k-card"):
                 ui.label(self._words(title)).classes("k-part")
                 for sentence in sentences:
-                    ui.label(sentence).classes(looks)
+                    ui.label(self._words.said(sentence)).classes(looks)
 
     def _import(self) -> None:
         assert self._request is not None  # noqa: S101  # the button comes with the plan

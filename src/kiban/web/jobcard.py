@@ -31,7 +31,7 @@ def stop(page: Page, job_id: str) -> None:
 def outcome(job: Job, words: Words) -> Iterator[str]:
     """What came of a job, in sentences; nothing while it goes on."""
     if job.error is not None:
-        yield f"{job.error['detail']} {job.error['hint']}".strip()
+        yield f"{words.said(job.error['detail'])} {words.advised(job.error['hint'])}".strip()
     elif isinstance(job.result, dict):
         yield from _result(job.command, job.result, words)
 
@@ -48,7 +48,7 @@ def _result(command: str, result: dict[str, Any], words: Words) -> Iterator[str]
             yield words("check leaks", leaks=result["leaks"])
     elif command == "takeover.export":
         yield words("exported", path=result["path"], files=len(result["files"]))
-        yield from result["left_out"]
+        yield from map(words.said, result["left_out"])
     elif "path" in result:
         yield words("made", path=result["path"])
 
@@ -81,7 +81,7 @@ class JobCard:
         self._what.classes(replace=f"k-part k-job-{job.state}")
         self._bar.set_value(job.progress)
         self._bar.set_visibility(live)
-        self._text.set_text(f"{job.progress:.0%} {job.text}" if live else "")
+        self._text.set_text(f"{job.progress:.0%} {self._words.said(job.text)}" if live else "")
         self._stop.set_visibility(live)
         self._stop.set_enabled(stoppable(self._page, job))
         if not live:

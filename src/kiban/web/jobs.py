@@ -121,7 +121,7 @@ class JobsPage:
             "said": self._words(f"job {job.state}"),
             "live": live,
             "progress": job.progress,
-            "text": f"{job.progress:.0%} {job.text}" if live else " ".join(outcome(job, self._words)),
+            "text": f"{job.progress:.0%} {self._words.said(job.text)}" if live else " ".join(outcome(job, self._words)),
             "stop": self._words("stop job"),
             "stoppable": may,
             "why": "" if may else self._words("not allowed"),

@@ -17,12 +17,13 @@ from kiban.model.states import ALLOWED
 from kiban.web.base import Site
 from kiban.web.edits.branches import Tree
 from kiban.web.exporting import ExportButton
-from kiban.web.frame import Page, frame
+from kiban.web.frame import Page, advise, frame
 from kiban.web.onemachine import act, known, show_state
 from kiban.web.roster import Roster
 from kiban.web.rows import row
 from kiban.web.usage import UsageCard
 from kiban.web.verdict import heading
+from kiban.web.words import Words
 from kiban.wire.base import MachineRef
 
 ACTIONS: Mapping[str, tuple[str, str]] = {
@@ -56,6 +57,7 @@ class MachinePage:
     def __init__(self, page: Page, roster: Roster, machine_id: str) -> None:
         self._page, self._roster, self._words, self._id = page, roster, page.words, machine_id
         self._seen: MachineView | None = None
+        self._explained = ""  # what the card of what it would boot says, as the service says it
         with ui.row().classes("k-bar"):
             self._name = ui.label().classes("k-title").props('role="heading" aria-level="1"')
             self._state = ui.label().classes("k-state")
@@ -98,7 +100,7 @@ class MachinePage:
         shown = row(view, self._words)
         self._name.set_text(view.name)
         show_state(self._state, self._page, view)
-        self._note.set_text(" ".join([shown["note"], *view.warnings]).strip())
+        self._warn(view)
         for command, (operation, _) in ACTIONS.items():
             self._buttons[command].set_enabled(view.state in ALLOWED[operation] and self._page.may(command))
         self._screen.set_visibility(shown["screen"])
@@ -106,6 +108,15 @@ class MachinePage:
         if self._seen is None or _settings(self._seen) != _settings(view):
             background_tasks.create(self._explain(view))
         self._seen = view
+
+    def _warn(self, view: MachineView) -> None:
+        """What somebody should know of; a refusal only where the card of what it would boot does not say it."""
+        said, boot = self._explained, view.boot.sentence
+        sentences = [] if said and said == boot else [row(view, self._words)["note"]]
+        told = tuple(filter(None, (said, boot)))
+        sentences += [self._words.said(each) for each in view.warnings if not each.startswith(told)]
+        self._note.set_text(" ".join(filter(None, sentences)))
+        self._boot.classes(replace="k-card k-urgent" if view.boot.state == "refused" else "k-card")
 
     def _gone(self) -> None:
         """The machine was removed."""
@@ -117,25 +128,31 @@ class MachinePage:
     async def _explain(self, view: MachineView) -> None:
         """What the firmware would load; generation 1 checks nothing, so there is nothing to say."""
         self._boot.set_visibility(False)
+        self._explained = ""
         if view.problem or not GENERATIONS[view.generation].secure_boot:
             return
         try:
             report: Report = await self._page.session.run("bootcheck.explain", self._id)
         except KibanError as error:
-            report = Report(verdict="unknown", reason="", sentence=error.message, hint="", stages=(), bytes_read=0)
+            report = Report(
+                verdict="unknown", reason="", sentence=error.message, hint=error.hint, stages=(), bytes_read=0
+            )
         self._boot.clear()
         self._boot.set_visibility(True)
         with self._boot:
             heading(report, self._words)
             for stage in report.stages:
-                ui.label(f"{stage.device}  {stage.path}  {stage.kind}").classes("k-stage")
-            ui.label(f"{report.sentence} {report.hint}".strip())
+                ui.label(f"{stage.device}  {stage.path}  {self._words.term(stage.kind)}").classes("k-stage")
+            ui.label(self._words.said(report.sentence))
+            advise(self._words, report.hint)
+        self._explained = report.sentence
+        self._warn(self._roster.machines.get(self._id, view))
 
     async def _follow(self) -> None:
         """What happened to the machine as far as the service remembers, and what happens from now on."""
         async for event in self._page.session.host.events.subscribe(""):
             if event.machine_id == self._id:
-                self._events.push(_line(event))
+                self._events.push(_line(event, self._words))
 
 
 def _settings(view: MachineView) -> tuple[object, ...]:
@@ -156,6 +173,6 @@ def _settings(view: MachineView) -> tuple[object, ...]:
     return (*(getattr(view, part) for part in parts), view.tpm, view.problem)
 
 
-def _line(event: Event) -> str:
-    more = " ".join(str(value) for value in event.data.values() if value not in ("", None))
+def _line(event: Event, words: Words) -> str:
+    more = " ".join(words.said(str(value)) for value in event.data.values() if value not in ("", None))
     return f"{event.time[11:19]}  {event.kind}  {more}".rstrip()

@@ -18,7 +18,7 @@ from kiban.errors import KibanError
 from kiban.web import wish
 from kiban.web.base import Site
 from kiban.web.createform import NEITHER, PLAIN, Form
-from kiban.web.frame import Page, frame, said
+from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard
 from kiban.web.medium import MediumPicker
 from kiban.web.verdict import Subject, Verdict, Ways
@@ -114,7 +114,7 @@ class CreatePage:
             advice: Advice = await self._page.session.run("media.advise", path)
         except KibanError as error:
             if turn == self._turn:
-                self._picker.refuse(said(error))
+                self._picker.refuse(self._words.refused(error))
             return
         if turn != self._turn:
             return
@@ -165,15 +165,14 @@ class CreatePage:
             return self._words("make why generation 2") if self._form.generation.value == 2 else ""
         chosen = self._suggestion()
         if self._advice.generation == chosen.generation:
-            return self._advice.reason
-        against = f"{chosen.reason} {self._advice.reason}" if chosen.reason else self._advice.reason
-        return against.strip()
+            return self._words.said(self._advice.reason)
+        return self._words.said(f"{chosen.reason} {self._advice.reason}".strip())
 
     async def _follow(self) -> None:
         try:
             self._command.set_text(wish.command(self._form.wish(self._picker.path)))
         except KibanError as error:
-            self._command.set_text(error.message)
+            self._command.set_text(self._words.said(error.message))
         await self._judge()
 
     async def _judge(self) -> None:
@@ -236,13 +235,14 @@ class CreatePage:
 
     def _refused(self, error: Mapping[str, Any]) -> None:
         """Say it at the field that it is about, besides where the job is shown."""
-        code, said = error.get("code", ""), str(error.get("detail", ""))
+        code, told = error.get("code", ""), str(error.get("detail", ""))
+        said = self._words.said(told)
         fields = {"name-taken": self._form.name, "bad-name": self._form.name}
         if code in fields:
             fields[code].error = said
-        elif self._picker.path and self._picker.path in said:
+        elif self._picker.path and self._picker.path in told:
             self._picker.refuse(said)
-        elif (path := self._form.disk_path.value.strip()) and path in said:
+        elif (path := self._form.disk_path.value.strip()) and path in told:
             self._form.disk_path.error = said
 
     def _busy(self, *, busy: bool) -> None:

@@ -64,7 +64,7 @@ def row(view: MachineView, words: Words) -> dict[str, Any]:
         "name": view.name,
         "state": view.state,
         "said": words(f"state {view.state}"),
-        "note": _note(view),
+        "note": words.said(_note(view)),
         "generation": view.generation if known else "",
         "cpus": view.cpus if known else "",
         "memory": format_size(view.memory) if known else "",

@@ -21,7 +21,7 @@ from kiban.api.media import incoming
 from kiban.engine import media
 from kiban.errors import KibanError
 from kiban.web.base import Site
-from kiban.web.frame import Page
+from kiban.web.frame import Page, words_of
 
 ARRIVED = "k-arrived"
 """The event of a page that a file has arrived."""
@@ -45,7 +45,7 @@ def add(site: Site) -> None:
             session.allow(session.commands["media.upload"].permission)
             media.check(site.host, name, size)
         except KibanError as error:
-            return problems.response(error)
+            return _refused(request, error)
         return Response(status_code=204)
 
     @site.app.put("/media/{name:path}")
@@ -53,8 +53,13 @@ def add(site: Site) -> None:
         try:
             made = await site.session(request).run("media.upload", incoming(name, request))
         except KibanError as error:
-            return problems.response(error)
+            return _refused(request, error)
         return JSONResponse({"name": made.name}, 201)
+
+
+def _refused(request: Request, error: KibanError) -> Response:
+    """A refusal in the words of the page that asked."""
+    return problems.response(words_of(request).own(error))
 
 
 def zone(page: Page, arrived: Callable[[str], Awaitable[Any]]) -> None:

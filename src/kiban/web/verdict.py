@@ -104,8 +104,8 @@ class Verdict:
             with ui.row().classes("k-stage"):
                 ui.icon({"allowed": "check", "refused": "block"}.get(stage.verdict, "help")).props('aria-hidden="true"')
                 signers = ", ".join(signer.subject for signer in stage.signers)
-                ui.label(f"{stage.kind}  {stage.path}" + (f"  ({signers})" if signers else ""))
-        ui.label(report.sentence)
+                ui.label(f"{self._words.term(stage.kind)}  {stage.path}" + (f"  ({signers})" if signers else ""))
+        ui.label(self._words.said(report.sentence))
 
     def _offer(self, others: list[str], ways: Ways) -> None:
         with ui.row().classes("k-bar"):

@@ -165,8 +165,10 @@ class Walk:
             step, _ = self._load(kernel.path, kernel.source, loader, self._kernel_rule(loader))
             yield replace(step, decides=number == 0)
         if not files:
-            what = f" ({missing[0]})" if missing else ""
-            self.note = f"The kernel{what} is not on a file system that is looked at here, and was not checked."
+            self.note = (
+                f"The kernel{f' ({missing[0]})' if missing else ''} is not on a file system that is looked at here, "
+                "and was not checked."
+            )
 
     def _kernel_rule(self, loader: Loader) -> Callable[[Image], Decision]:
         if self._shim is not None:

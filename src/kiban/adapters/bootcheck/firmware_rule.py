@@ -230,16 +230,16 @@ def _refusal(found: _Findings) -> Decision:
 
 def _not_rsa(found: _Findings) -> Decision:
     names = " and ".join(dict.fromkeys(signer.subject for signer in found.other_keys))
-    because = f"is signed by {names} with a key that is not RSA"
     if found.perhaps:
-        because += ", and not all firmware verifies those"
+        because = f"is signed by {names} with a key that is not RSA, and not all firmware verifies those"
         return Decision(verdict="unknown", reason="signer-not-trusted", because=because)
-    return refused("signer-not-trusted", f"{because}, and not trusted")
+    return refused("signer-not-trusted", f"is signed by {names} with a key that is not RSA, and not trusted")
 
 
 def not_trusted(signers: Sequence[Certificate]) -> Decision:
     """The refusal of an image with right signatures by signers that nothing in the databases leads to."""
     names = list(dict.fromkeys(signer.subject for signer in signers))
-    which = "which is not trusted" if len(names) == 1 else "none of which is trusted"
+    signed_by = " and ".join(names)
     missing = " or ".join(dict.fromkeys(signer.issuer for signer in signers))
-    return refused("signer-not-trusted", f"is signed by {' and '.join(names)}, {which}", missing=missing)
+    because = f"is signed by {signed_by}, {'which is not' if len(names) == 1 else 'none of which is'} trusted"
+    return refused("signer-not-trusted", because, missing=missing)

@@ -40,7 +40,7 @@ def _allowed(
     hint = ""
     if refused is not None and refused.refusal is not None:
         stage = refused.refusal.stage
-        sentence = f"{_who(stage)} refuses {name(refused.medium)}: {stage.sentence} {sentence}"
+        sentence = " ".join((f"{_who(stage)} refuses {name(refused.medium)}: {stage.sentence}", sentence))
         hint = _hint(refused.medium, refused.refusal, asked)
     return Report(
         verdict="unknown" if unknown else "allowed",
@@ -55,8 +55,9 @@ def _allowed(
 def _boots(attempt: Attempt) -> str:
     by = dict.fromkeys(step.stage.decided_by for step in attempt.steps if step.decides and step.stage.decided_by)
     kinds = dict.fromkeys(step.stage.kind for step in attempt.steps)
-    allowed = f", allowed by {' and '.join(by)}" if by else ""
-    return f"{name(attempt.medium)} boots: {' → '.join(kinds)} from {attempt.steps[0].stage.path}{allowed}."
+    way, path = " → ".join(kinds), attempt.steps[0].stage.path
+    allowed = " and ".join(by)
+    return f"{name(attempt.medium)} boots: {way} from {path}{f', allowed by {allowed}' if by else ''}."
 
 
 def _may_boot(attempt: Attempt, unknown: Stage) -> str:
@@ -157,4 +158,5 @@ def with_secure_boot(report: Report, strict: Report) -> Report:
     """The report on a machine whose Secure Boot is off, with what would become of it otherwise."""
     if strict.verdict != "refused" or report.verdict == "refused":
         return report
-    return replace(report, sentence=f"{report.sentence} Secure Boot is off. With it on: {strict.sentence}")
+    strictly = f"Secure Boot is off. With it on: {strict.sentence}"
+    return replace(report, sentence=" ".join((report.sentence, strictly)))

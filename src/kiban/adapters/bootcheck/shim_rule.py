@@ -114,8 +114,8 @@ def judge(image: Image, shim: Image, trust: Trust, *, asked: bool = False) -> De
     if fault:
         return refused("damaged-image", fault)
     if not trust.secure_boot or not trust.shim_validation:
-        what = "shim's validation" if trust.secure_boot else "Secure Boot"
-        return allowed("", f"may start because {what} is off")
+        off = "may start because Secure Boot is off"
+        return allowed("", "may start because shim's validation is off" if trust.secure_boot else off)
     own = read(shim)
     try:
         decision = _authenticode(image, own, trust)

@@ -146,11 +146,11 @@ async def rebuild(links: list[Link], size: int | None = None, done: Done = nothi
 def _check_rebuild(image: Link) -> None:
     lost = ""
     if image.facts.snapshots:
-        lost = "has snapshots inside, which would be lost"
+        lost = f"{image.path} has snapshots inside, which would be lost."
     elif image.facts.logical_sector != 512:
-        lost = f"has sectors of {image.facts.logical_sector} bytes, which QEMU cannot make"
+        lost = f"{image.path} has sectors of {image.facts.logical_sector} bytes, which QEMU cannot make."
     if lost:
-        raise BadInput(f"{image.path} {lost}.", "Convert it to a new disk: kiban disk convert", code="cannot-rebuild")
+        raise BadInput(lost, "Convert it to a new disk: kiban disk convert", code="cannot-rebuild")
 
 
 def _like(image: Link) -> list[str]:

@@ -157,8 +157,11 @@ def vhd_parent(descriptor: int, data_offset: int) -> str:
 
 
 def _needs_parent(path: Path, name: str) -> BadInput:
-    parent = f", '{name}'" if name else ""
-    return BadInput(f"{path} is a differencing disk and needs its parent{parent}.", _CHAIN_HINT, code="needs-parent")
+    if name:
+        sentence = f"{path} is a differencing disk and needs its parent, '{name}'."
+    else:
+        sentence = f"{path} is a differencing disk and needs its parent."
+    return BadInput(sentence, _CHAIN_HINT, code="needs-parent")
 
 
 _METADATA_REGION = uuid.UUID("8b7ca206-4790-4b9a-b8fe-575f050f886e").bytes_le

@@ -18,7 +18,7 @@ from kiban.web.base import Site
 from kiban.web.console import paste
 from kiban.web.console.dvd import Discs
 from kiban.web.console.screen import Screen
-from kiban.web.frame import Page, frame, said
+from kiban.web.frame import Page, frame
 from kiban.web.onemachine import act, known, show_state
 from kiban.web.roster import Roster
 from kiban.wire.base import MachineRef
@@ -78,7 +78,7 @@ class ConsolePage:
         try:
             novnc.find()
         except HostLacks as error:
-            ui.label(said(error)).classes("k-card").props('role="status"')
+            ui.label(self._words.refused(error)).classes("k-card").props('role="status"')
             return None
         return Screen(self._id, self._words, hands=self._page.may("screen.use"), name=name)
 

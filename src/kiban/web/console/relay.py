@@ -12,6 +12,7 @@ from kiban.api.session import Session
 from kiban.engine.display import Viewer
 from kiban.errors import KibanError
 from kiban.web.base import Site
+from kiban.web.frame import words_of
 from kiban.wire.base import MachineRef
 
 
@@ -25,7 +26,7 @@ def add(site: Site) -> None:
         try:
             viewer: Viewer = await session.run(_command(session), machine)
         except KibanError as error:
-            await refuse(line, error)
+            await refuse(line, words_of(line).own(error))
             return
         with closing(viewer):
             await relay(line, viewer)

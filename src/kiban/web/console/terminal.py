@@ -13,7 +13,7 @@ from kiban.engine.comport import Port
 from kiban.errors import Conflict, KibanError
 from kiban.model.states import ALLOWED
 from kiban.web.base import Site
-from kiban.web.frame import Page, frame, said
+from kiban.web.frame import Page, frame
 from kiban.web.onemachine import known, show_state
 from kiban.web.roster import Roster
 from kiban.wire.base import MachineRef
@@ -107,7 +107,7 @@ class TerminalPage:
         view = self._roster.machines.get(self._id)
         if view is not None and view.state not in ALLOWED["look at"]:
             return self._words("terminal waits")
-        return said(error)
+        return self._words.refused(error)
 
     def _type(self, text: str) -> None:
         if self._port is None:

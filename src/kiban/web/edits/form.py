@@ -18,7 +18,7 @@ from kiban.errors import BadInput, KibanError
 from kiban.model.units import parse_size
 from kiban.problem import from_problem
 from kiban.web.forms import checked
-from kiban.web.frame import Page, said
+from kiban.web.frame import Page
 from kiban.web.jobwatch import over
 from kiban.wire import requests, translate
 
@@ -43,7 +43,7 @@ class Subject:
         try:
             check()
         except KibanError as error:
-            return said(error)
+            return self.page.words.refused(error)
         return ""
 
     def may(self, operation: str) -> str:
@@ -80,7 +80,7 @@ class Form:
 
     def __init__(self, subject: Subject, title: str, *, closed: str = "", yes: str = "", dangerous: bool = False):
         words = subject.page.words
-        self._session, self._closed = subject.page.session, closed
+        self._session, self._words, self._closed = subject.page.session, words, closed
         self._fields: dict[str, Field] = {}
         self._send: Callable[[], Awaitable[object]] | None = None
         self._dialog = ui.dialog().on("hide", self._gone)
@@ -173,7 +173,7 @@ class Form:
 
     def _show(self, job: Job) -> None:
         self._progress.set_value(job.progress)
-        self._progress.props["aria-label"] = job.text
+        self._progress.props["aria-label"] = self._words.said(job.text)
 
     async def _submit(self) -> None:
         if self._send is None or self._closed:
@@ -183,7 +183,7 @@ class Form:
         try:
             await self._send()
         except Exception as error:  # whatever it is, who asked for it is told
-            self._refuse(said(explain(error)))
+            self._refuse(self._words.refused(explain(error)))
         else:
             self._dialog.close()
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What the pages say, in English and Japanese, a module per page. What the service says stays as it is."""
+"""What the pages say, in English and Japanese, a module per page, and how they say what the service says."""
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass
 from typing import Literal
 
+from kiban.errors import KibanError
 from kiban.web.words import (
     common,
     console,
@@ -16,6 +19,8 @@ from kiban.web.words import (
     jobs,
     machine,
     machines,
+    said,
+    speech,
     takeover,
     usage,
     users,
@@ -37,6 +42,48 @@ class Words:
     def __call__(self, key: str, **values: object) -> str:
         """The words for `key`, with the values in their places."""
         return WORDS[key][self.language == "ja"].format(**values)
+
+    def said(self, text: str) -> str:
+        """A sentence of the service in this language, in a page's words where it has other ones."""
+        return speech.say(text, japanese=self.language == "ja")
+
+    def term(self, word: str) -> str:
+        """A word for a thing: a kind of loader, for example."""
+        return said.TERMS.get(word, word) if self.language == "ja" else word
+
+    def advice(self, hint: str) -> Advice:
+        """What the service advises."""
+        text, command = speech.parted(self.said(hint))
+        stop = "" if not text or text[-1] in ".!?。" else "." if text.isascii() else "。"
+        return Advice(text + stop, command)
+
+    def advised(self, hint: str) -> str:
+        """The same in a line."""
+        advice = self.advice(hint)
+        command = f"{self('command line')}: {advice.command}" if advice.command else ""
+        return self._line(advice.text, command)
+
+    def refused(self, error: KibanError) -> str:
+        """An error in a line: what is wrong, and what to do about it."""
+        return self._line(self.said(error.message), self.advised(error.hint))
+
+    def own(self, error: KibanError) -> KibanError:
+        """An error as a page's scripts are told it, in these words."""
+        told = copy(error)
+        told.message, told.hint = self.said(error.message), self.advised(error.hint)
+        return told
+
+    def _line(self, first: str, then: str) -> str:
+        between = " " if first and then and not first.endswith("。") else ""
+        return f"{first}{between}{then}"
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What a hint says, and the command that it ends with; either may be empty."""
+
+    text: str
+    command: str
 
 
 def choose(cookie: str, accepted: str) -> Language:

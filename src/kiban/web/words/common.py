@@ -5,6 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "machines": ("Machines", "仮想マシン"),
     "users": ("Users", "ユーザー"),
     "not allowed": ("Your role may not do this.", "この操作を行う権限がありません。"),
+    "command line": ("Command line", "コマンド ライン"),
     "done": ("Done: {done}", "完了: {done} 台"),
     "close": ("Close", "閉じる"),
     "cancel": ("Cancel", "キャンセル"),

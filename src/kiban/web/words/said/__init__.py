@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the service says, and what a page says instead, a module per part of the service; see `kiban.web.words.speech`.
+
+`"English": "日本語"`, or `"English": ("English", "日本語")` where the service speaks to the command line and a page has
+other words. The command at the end of a hint is no part of it, unless a page has something else to say.
+"""
+
+from __future__ import annotations
+
+from kiban.web.words.said import bootcheck, contract, machines, terms
+
+PROGRAMS = (
+    *("kiban", "apt", "chmod", "df", "dmesg", "findmnt", "fuser", "id", "kill", "ls", "lsof", "mkdir", "modprobe"),
+    *("openssl", "qemu-img", "ss", "tail", "tar", "useradd"),
+)
+"""What the commands of hints begin with."""
+PARTS = (bootcheck, contract, machines)
+SAID: dict[str, str | tuple[str, str]] = {english: said for part in PARTS for english, said in part.SAID.items()}
+CLAUSES = bootcheck.CLAUSES
+TERMS = terms.TERMS
+OTHERS: frozenset[str] = frozenset()
+"""What is not in the source of the service: it is put together, or another's."""

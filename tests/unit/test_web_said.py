@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The service's sentences on pages: everything it can say is known in Japanese, and what is strange stays as it is."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+import spoken
+
+from kiban.errors import Conflict
+from kiban.web.words import Words, said, speech
+
+COMPLETE = (
+    "adapters/bootcheck/",
+    "model/bootorder.py",
+    "model/consistency.py",
+    "model/contract.py",
+    "model/edit.py",
+    "model/generations.py",
+    "model/states.py",
+    "model/units.py",
+    "engine/bootcheck.py",
+    "engine/bootwatch.py",
+    "engine/hotrules.py",
+)
+"""The modules all of whose texts are known; it only grows."""
+SILENT: dict[str, tuple[str, ...]] = {
+    "a program, a pattern or a name that another program gave": (
+        "parent {}",
+        "import sys, json; sys.path[:] = json.loads(sys.argv.pop()); "
+        "from kiban.adapters.bootcheck.child import main; main()",
+        "rock ridge",
+        "Perform MOK management",
+        "Microsoft Windows",
+        "check of {}'s boot media",
+        "look at",
+        "type into",
+    ),
+    "a name within a sentence, which says it as it is": (
+        "machine type {}",
+        "The firmware",
+        "shim's own dbx",
+        "SbatLevel of the machine",
+        "SbatLevel built into shim",
+        "the boot catalog's entry {}",
+        "partition {}",
+        "the whole medium",
+        "{} of {}",
+    ),
+    "said on the command line only": (
+        "generation 1: the PC that runs anything",
+        "generation 2: legacy-free, UEFI with Secure Boot",
+    ),
+}
+"""What reads like words and is nothing that a page has to say in Japanese, by the reason."""
+JAPANESE, ENGLISH = Words("ja"), Words("en")
+LEAST = 9
+"""Characters of a template that can have cases."""
+KEYS = {spoken.same(key): key for key in (*said.SAID, *said.CLAUSES, *said.TERMS)}
+
+
+def known(text: str) -> set[str]:
+    """Under which keys a template is in the catalogue: as it is, without its command, or as a sentence of its own."""
+    body = speech.parted(text)[0]
+    forms = (text, body, f"{body[:1].upper()}{body[1:]}.", f"{body}.")
+    found = {KEYS[form] for form in map(spoken.same, forms) if form in KEYS}
+    if not found and len(pieces := re.split(r"(?<=[.!?]) ", body)) > 1:
+        every = [known(piece) for piece in pieces]
+        found = set().union(*every) if all(every) else set()
+    return found or special(body)
+
+
+def special(text: str) -> set[str]:
+    """The keys that are cases of a template: `Cannot turn off {name}: it is {state}.` of `Cannot {what} {name}: …`."""
+    if len(spoken.same(text)) < LEAST or re.search("[{}]", spoken.HOLE.sub("", text)):
+        return set()
+    general = speech.template(plain(text), "")
+    return {key for key in said.SAID if general.fits(plain(key))}
+
+
+def plain(text: str) -> str:
+    """A template whose holes hold x."""
+    return spoken.HOLE.sub("{x}", text)
+
+
+def silent(text: str) -> bool:
+    """Whether there are no words in it, or none that a page says."""
+    body = spoken.same(speech.parted(text)[0])
+    return not re.search("[A-Za-z]", body) or any(body in some for some in SILENT.values())
+
+
+def test_everything_that_the_service_says_is_known_in_japanese() -> None:
+    missing = [
+        f"{path.relative_to(spoken.SOURCE)}:{line}: {text}"
+        for path in spoken.modules()
+        if str(path.relative_to(spoken.SOURCE)).startswith(COMPLETE)
+        for text, line in spoken.templates(path)
+        if not known(text) and not silent(text)
+    ]
+    assert missing == []
+
+
+def test_nothing_is_known_that_nobody_says() -> None:
+    texts = {text for path in spoken.modules() for text, _ in spoken.templates(path)}
+    used = set().union(*map(known, texts), *map(special, texts))
+    assert said.SAID.keys() - used - said.OTHERS == set()
+    assert {each for some in SILENT.values() for each in some} <= {
+        spoken.same(speech.parted(text)[0]) for text in texts
+    }
+
+
+def test_every_text_is_there_once() -> None:
+    counted = Counter(spoken.same(key) for key in (*said.SAID, *said.CLAUSES, *said.TERMS))
+    assert [key for key, count in counted.items() if count > 1] == []
+    assert sum(len(part.SAID) for part in said.PARTS) == len(said.SAID)
+
+
+def translations() -> Iterator[tuple[str, str]]:
+    """Each text and what is said instead in a language."""
+    for key, there in (*said.SAID.items(), *said.CLAUSES.items()):
+        yield from ((key, words) for words in ((there,) if isinstance(there, str) else there))
+
+
+def test_a_translation_has_the_same_holes_and_the_same_end() -> None:
+    for key, words in translations():
+        assert {*re.findall(r"\{(\w+)[:}]", words)} <= {*re.findall(r"\{(\w+)\}", key)}, key
+        assert "}{" not in key, f"what stands in two holes side by side cannot be told apart: {key}"
+        if isinstance(said.SAID.get(key, ""), str) and not key.endswith("}"):
+            assert key.endswith((".", "?")) == words.endswith(("。", "?")), key
+
+
+def test_a_sentence_is_found_again_whatever_is_in_its_holes() -> None:
+    """A file's name may look like anything; what a translation shows as it is, is shown as it is."""
+    for key, there in said.SAID.items():
+        words = there if isinstance(there, str) else there[1]
+        if ":said}" in words:  # what is in there has to be known
+            continue
+        names = [*dict.fromkeys(re.findall(r"\{(\w+)\}", key))]
+        strange = {name: f"<{number}>{{name}}仮\\n%s" for number, name in enumerate(names)}
+        expected = re.sub(r"\{(\w+)(:\w+)?\}", lambda hole, held=strange: held[hole[1]], words)  # type: ignore[misc]
+        assert JAPANESE.said(key.format(**strange)) == expected
+
+
+REFUSED = r"The firmware refuses dvd0 (my. own.iso): \EFI\BOOT\BOOTX64.EFI (Linux kernel) is not signed."
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            REFUSED,
+            r"ファームウェアが dvd0 (my. own.iso) を拒否します。"
+            r"\EFI\BOOT\BOOTX64.EFI (Linux カーネル) は署名されていません。",
+        ),
+        ("disk0 boots. disk1 has no file a.efi. Who?", "disk0 boots. disk1 にファイル a.efi がありません。Who?"),
+        (
+            "disk0 cannot be read: It holds no FAT file system.",
+            "disk0 を読み取れません (FAT ファイル システムがありません)。",
+        ),
+        ("web is off.", "web はオフです。"),
+        ("off is running.", "off は実行中です。"),
+        ("This was never heard of: {name} {0} %s.", "This was never heard of: {name} {0} %s."),
+        ("", ""),
+    ],
+)
+def test_sentences_are_said_in_japanese(text: str, expected: str) -> None:
+    assert JAPANESE.said(text) == expected
+    assert ENGLISH.said(text) == text
+
+
+def test_what_is_made_to_take_long_stays_as_it_is() -> None:
+    hostile = [
+        "The firmware refuses x: " * 150 + "is not signed.",
+        "a is b. " * 490,
+        "is signed by " * 300,
+        ". ".join(["x refuses y: z has no file"] * 140),
+        "Did you mean " * 300 + "?",
+        "x" * 100_000,
+    ]
+    assert JAPANESE.said(hostile[-1]) == hostile[-1]
+    for text in hostile:
+        reading = speech.Reading(japanese=True)
+        reading.text(text[: speech.LONGEST])
+        assert reading.looks >= 0
+
+
+@pytest.mark.parametrize(
+    ("hint", "english", "japanese"),
+    [
+        ("Stop it first: kiban stop web", "Shut it down first.", "先にシャットダウンしてください。"),
+        (
+            "kiban secureboot update web",
+            "Command line: kiban secureboot update web",
+            "コマンド ライン: kiban secureboot update web",
+        ),
+        (
+            "Look at its owner and mode: ls -l /a b",
+            "Look at its owner and mode. Command line: ls -l /a b",
+            "所有者とアクセス許可を確認してください。コマンド ライン: ls -l /a b",
+        ),
+        ("Say --memory 2G, for example.", "Write 2G, for example.", "2G のように指定してください。"),
+        ("Nobody knows this one", "Nobody knows this one.", "Nobody knows this one."),
+    ],
+)
+def test_a_hint_is_worded_for_a_page_and_its_command_is_called_one(hint: str, english: str, japanese: str) -> None:
+    assert (ENGLISH.advised(hint), JAPANESE.advised(hint)) == (english, japanese)
+
+
+def test_a_refusal_is_one_line() -> None:
+    error = Conflict("Cannot start web: it is running.", "Stop it first: kiban stop web")
+    assert ENGLISH.refused(error) == "Cannot start web: it is running. Shut it down first."
+    assert JAPANESE.refused(error) == "web は実行中のため、起動はできません。先にシャットダウンしてください。"
