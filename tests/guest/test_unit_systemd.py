@@ -2,6 +2,7 @@
 """The system unit under a real systemd: a container whose root is this host's, with an overlay that nothing leaves.
 
 A command that finds no service has systemd start it, and not one of its own, which the unit would then stumble over.
+A browser that is on loopback goes on over a restart and a kill, because systemd keeps the port; not over a stop.
 Everything that is asked of it is one script, run by a unit of its own that turns the container off when it is through.
 """
 
@@ -34,21 +35,44 @@ Environment=KIBAN_STATE=/var/lib/kiban KIBAN_RUNTIME=/run/kiban
 SCRIPT = """
 exec 3>&1 >/dev/null
 tell() { echo "$1 $(kiban ls -o json | tr -d '\\n')" >&3; }
+visit() { echo "visit-$1 $(PYTHON /visit.py "${2:-}")" >&3; }
 kiban create one --disk 1G
 kiban create two --generation 1 --disk 1G
 kiban start one two
 kiban pause two
+visit entered "$(kiban web --print)"
 tell started
 systemctl restart kiban
+visit restarted
 tell restarted
 systemctl kill --signal=KILL --kill-whom=main kiban
+visit killed
 tell killed
 systemctl stop kiban
+visit alone
 echo "alone $(pgrep --count qemu)" >&3
 tell again
+kiban web --print
+visit again
 systemctl is-active kiban
 kiban stop --force one two
 tell off
+"""
+VISIT = """import http.client, json, sys
+link = sys.argv[1].removeprefix("http://")
+host, port = link.partition("/")[0].split(":") if link else json.load(open("/visit.json"))[:2]
+def ask(method, path, body, headers):
+    line = http.client.HTTPConnection("127.0.0.1", int(port), timeout=300)
+    line.request(method, path, body, {"Host": f"{host}:{port}", "Origin": f"http://{host}:{port}"} | headers)
+    return line.getresponse()
+if link:
+    cookie = ask("POST", "/login", link.partition("#")[2], {}).headers["Set-Cookie"].partition(";")[0]
+    json.dump([host, port, cookie], open("/visit.json", "w"))
+try:
+    answer = ask("GET", "/", None, {"Cookie": json.load(open("/visit.json"))[2]})
+    print(answer.status, json.loads(answer.read())["code"] if answer.status != 200 else "")
+except ConnectionRefusedError:
+    print("nobody")
 """
 BOOT = """set -e
 mount -t tmpfs tmpfs "$1"
@@ -76,6 +100,8 @@ def test_machines_outlive_the_unit(over: Path) -> None:
     assert [state for _, state, _ in started] == ["running", "paused"]
     assert _states(told["restarted"]) == _states(told["killed"]) == _states(told["again"]) == started
     assert told["alone"] == "2"
+    visits = [told[f"visit-{when}"].strip() for when in ("entered", "restarted", "killed", "alone", "again")]
+    assert visits == ["200", "200", "200", "nobody", "403 wrong-host"]
     assert [state for _, state, _ in _states(told["off"])] == ["off", "off"]
 
 
@@ -94,7 +120,8 @@ def _container(over: Path) -> str:
     (system / "kiban.service").write_text(UNIT.read_text().replace("/usr/bin/kiban", "/usr/local/bin/kiban"))
     (system / "multi-user.target.wants/kiban.service").symlink_to("../kiban.service")
     (system / "check.service").write_text(CHECK)
-    (over / "tree/check.sh").write_text(SCRIPT)
+    (over / "tree/check.sh").write_text(SCRIPT.replace("PYTHON", sys.executable))
+    (over / "tree/visit.py").write_text(VISIT)
     places = {str(REPOSITORY), sys.prefix, sys.base_prefix}
     binds = [f"--bind-ro={place}" for place in sorted(places) if not place.startswith("/usr")]
     options = ["--boot", "--register=no", "--keep-unit", "--private-network", f"--bind={over}/told:/told", *binds]

@@ -363,6 +363,9 @@ class FakeWeb:
     def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
         raise NotImplementedError
 
+    async def resume(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 

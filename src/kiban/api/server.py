@@ -7,9 +7,7 @@ run: lock ─► Host.open ─► serve: sockets ─► ready ─► … SIGTERM
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-import os
 import signal
 import socket
 import ssl
@@ -22,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from kiban.api import systemd
 from kiban.api.app import create_app
 from kiban.api.gate import Fork, LocalGate, TokenGate
 from kiban.api.limit import MAX_BODY
@@ -123,12 +122,14 @@ async def serve(
                 gate = Fork(gate, app.state.web.over_tls(remote.getsockname()[1], own))
             servers.append((Server(gate, context), remote))
             where = _listening(host.paths.socket, remote, certificate)
+        if app.state.web is not None:
+            await app.state.web.resume()
         tasks = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
         await asyncio.gather(*(server.up.wait() for server, _ in servers))
         _tell(where, ready)
         first = asyncio.create_task(host.autostart()) if autostart else None
         await stop.wait()
-        _notify("STOPPING=1")
+        systemd.notify("STOPPING=1")
         if first is not None:
             first.cancel()
             await asyncio.wait({first})
@@ -158,18 +159,9 @@ def _tell(where: Listening, ready: Ready | None) -> None:
     _log.info("listening on %s", where.socket)
     if where.url:
         _log.info("listening on %s, certificate SHA-256 %s", where.url, where.fingerprint)
-    _notify("READY=1")
+    systemd.notify("READY=1")
     if ready is not None:
         ready(where)
-
-
-def _notify(state: str) -> None:
-    """Tell systemd (sd_notify(3)), where it started the service."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
-        sender.sendto(state.encode(), "\0" + address[1:] if address[0] == "@" else address)
 
 
 class Server(uvicorn.Server):

@@ -40,6 +40,9 @@ class WebManager(Protocol):
     def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
         """Its pages for the service's own TLS address, under these names."""
 
+    async def resume(self) -> None:
+        """Let browsers go on that were here before the service restarted."""
+
     async def close(self) -> None:
         """Stop it."""
 

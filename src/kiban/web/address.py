@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Literal
 
+from kiban.web.sessions import Door
+
 _HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?")
 DEFAULT = {"http": 80, "https": 443}
 
@@ -54,6 +56,11 @@ class Address:
         return self.scheme == "https"
 
     @property
+    def door(self) -> Door:
+        """Which sessions count here."""
+        return "tls" if self.secure else "loopback"
+
+    @property
     def cookie(self) -> str:
         """Name of the session's cookie. Cookies do not tell ports apart; `__Host-` lets no other host set it."""
         return f"{'__Host-' if self.secure else ''}kiban-{self.port}"
@@ -64,14 +71,19 @@ class Address:
         return self.secure and self.port == DEFAULT["https"]
 
 
-def loopback(port: int) -> tuple[Address, str]:
-    """The address on loopback, and the name to use.
+def secret_name() -> str:
+    """A new name on loopback.
 
-    Browsers take all names below `localhost` to loopback. This one is a new secret each time: a browser sends the
-    cookie to it alone, and not to what another user serves on 127.0.0.1, or under a name that he knows.
+    Browsers take all names below `localhost` to loopback. This one is a new secret whenever others could have had the
+    port meanwhile: a browser sends the cookie to it alone, and not to what another user serves on 127.0.0.1, or under
+    a name that he knows.
     """
-    name = f"kiban-{secrets.token_hex(8)}.localhost"
-    return Address("http", port, frozenset({name, "127.0.0.1", "localhost"})), name
+    return f"kiban-{secrets.token_hex(8)}.localhost"
+
+
+def loopback(port: int, name: str) -> Address:
+    """The address on loopback, under that name and those that every browser knows."""
+    return Address("http", port, frozenset({name, "127.0.0.1", "localhost"}))
 
 
 def _literal(address: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
+from html import escape
 from typing import TypeVar
 
 from fastapi import Request
@@ -91,6 +92,8 @@ def frame(request: Request, session: Session) -> Iterator[Page]:
     words = words_of(request)
     _speak(words.language)
     dark = ui.dark_mode(THEMES.get(request.cookies.get("kiban-theme", "")))
+    for about in ("gone", "elsewhere"):
+        ui.add_head_html(f'<meta name="k-{about}" content="{escape(words(f"service {about}"))}">')
     for name in looks():
         ui.add_head_html(LINKS[name[name.rindex(".") :]].format(name=name))
     with ui.header().classes("k-head"):

@@ -131,7 +131,7 @@ class Gate:
         return cookies[self._address.cookie].value if self._address.cookie in cookies else ""
 
     def _visit(self, headers: Headers) -> Visit | None:
-        return self._access.find(self._key(headers))
+        return self._access.find(self._key(headers), self._address.door)
 
     async def _login(self, request: Request) -> Response:
         name, kind = LOGIN[request.url.path]
@@ -164,7 +164,7 @@ class Gate:
 
     def _begin(self, secret: str, where: str) -> str:
         try:
-            return self._access.begin(secret, where)
+            return self._access.begin(secret, self._address.door, where)
         except NotAllowed:
             if not self._address.secure:
                 raise

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp
 
+from kiban.api import systemd
 from kiban.api.server import Server
 from kiban.api.sockets import tcp_socket
 from kiban.api.web import Link
 from kiban.engine.tokens import Caller, Tokens
 from kiban.errors import Conflict, NotAllowed
 from kiban.web.access import LINK_SECONDS, Access
-from kiban.web.address import Address, loopback
+from kiban.web.address import Address, loopback, secret_name
 from kiban.web.gate import Gate
 from kiban.web.inside import Inside
+from kiban.web.sessions import Door, SessionFile
 
 if TYPE_CHECKING:
     from kiban.commands.registry import Command
@@ -29,20 +31,39 @@ if TYPE_CHECKING:
 
 PORT = 7480
 """Where it is on loopback when nobody says anything else; a free port when this one is taken."""
+STORE = "kiban-web"
+"""What systemd calls the sockets on loopback that it keeps."""
 
 
 class Manager:
     """Two doors to the same pages, with the same sessions."""
 
     def __init__(self, host: Host, commands: Mapping[str, Command]) -> None:
-        self._access = Access(Tokens(host.paths.state))
+        tokens = Tokens(host.paths.state)
+        self._access = Access(tokens, SessionFile(host.paths.state, tokens))
         self._inside = Inside(host, commands, self._access)
         self._starting = asyncio.Lock()
         self._stack = ExitStack()
         self._server: Server | None = None
         self._serving: asyncio.Task[None] | None = None
-        self._port, self._name = 0, ""
+        self._port = 0
         self._remote: Address | None = None
+
+    async def resume(self) -> None:
+        """Let browsers go on that were here before the service restarted.
+
+        On loopback only where systemd has kept the sockets: otherwise another user could have had the port, and with
+        it whatever a page there still keeps.
+        """
+        listeners = systemd.kept(STORE)
+        doors: tuple[Door, ...] = ("loopback", "tls") if listeners else ("tls",)
+        self._access.restore(doors)
+        if any(visit.door == "loopback" for visit in self._access.visits()):
+            await self._serve(listeners)
+        else:
+            systemd.drop(STORE)
+            for listener in listeners:
+                listener.close()
 
     def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
         """Its pages for the service's TLS address, behind a gate of their own."""
@@ -67,18 +88,23 @@ class Manager:
                 await self._start(port)
         if port not in (0, self._port):
             raise Conflict(f"The web manager is on port {self._port} already.", "kiban web", code="other-port")
-        return Link(f"http://{self._name}:{self._port}/login#{self._access.link(caller)}", LINK_SECONDS)
+        return Link(f"http://{self._access.name}:{self._port}/login#{self._access.link(caller)}", LINK_SECONDS)
 
     async def _start(self, port: int) -> None:
         with ExitStack() as stack:
             listeners = stack.enter_context(_listeners(port))
-            self._port = listeners[0].getsockname()[1]
-            address, self._name = loopback(self._port)
+            self._access.rename(secret_name())
             await self._inside.load()
-            self._server = Server(Gate(self._inside, self._access, address))
-            self._serving = asyncio.create_task(self._server.serve(sockets=listeners))
-            await self._server.up.wait()
+            systemd.keep(STORE, listeners)
+            await self._serve(listeners)
             self._stack = stack.pop_all()
+
+    async def _serve(self, listeners: list[socket.socket]) -> None:
+        self._port = listeners[0].getsockname()[1]
+        address = loopback(self._port, self._access.name)
+        self._server = Server(Gate(self._inside, self._access, address))
+        self._serving = asyncio.create_task(self._server.serve(sockets=listeners))
+        await self._server.up.wait()
 
     async def close(self) -> None:
         """Stop answering on loopback; browsers that are connected are told, and try again."""

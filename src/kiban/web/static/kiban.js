@@ -55,9 +55,16 @@ addEventListener("DOMContentLoaded", () => {
 });
 
 // Whose session has ended is at the door again; the server has hung up, and nobody would hear what is pressed here.
+// On loopback a service that comes back may go by another name: then this page's own (wrong-host) is none any more.
 async function leave() {
   const answer = await fetch("/users", { method: "HEAD", redirect: "manual" }).catch(() => null);
   if (answer?.status === 401) location.replace("/login");
+  else if (answer?.status === 403) lost("elsewhere");
+  else if (!answer && location.protocol === "http:") lost("gone");
+}
+
+function lost(why) {
+  document.querySelector("#popup span:last-child").textContent = document.querySelector(`meta[name=k-${why}]`).content;
 }
 
 addEventListener("DOMContentLoaded", () => {

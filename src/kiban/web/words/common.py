@@ -33,4 +33,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "role viewer": ("You may look.", "閲覧のみ可能です。"),
     "role operator": ("You may look and run machines.", "閲覧と仮想マシンの操作が可能です。"),
     "role admin": ("You may do everything.", "すべての操作が可能です。"),
+    "service gone": (
+        "Trying to reconnect… If the service has ended, this starts it and gives a new address: kiban web",
+        "再接続しています… サービスが終了している場合は、次のコマンドで起動し、新しいアドレスを取得できます: kiban web",
+    ),
+    "service elsewhere": (
+        "The service has restarted and goes by another address. Get it: kiban web",
+        "サービスが再起動され、アドレスが変わりました。新しいアドレスを取得するには: kiban web",
+    ),
 }
