@@ -38,6 +38,9 @@ def test_the_console_leads_to_the_com_port(guest: Guest, service: Service) -> No
             said = b""
             while b"answer-is-42" not in said:
                 said += line.read(WAIT)
+    with guest.client.console(guest.name) as com:
+        com.write(b"echo left >/run/left\r")
+    assert guest.sh("until [ -s /run/left ]; do sleep 0.2; done; cat /run/left") == "left"
 
 
 def test_what_it_uses_and_how_its_guest_is(guest: Guest) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -68,6 +69,39 @@ def test_the_last_who_leaves_frees_the_port(there: World) -> None:
         ports[1].close()
         port = await comport.attach(handle, 1)
         assert await hear(port, b"\n") == b"ready\r\n", "another connection"
+
+    at(there, work)
+
+
+def test_what_was_typed_last_is_waited_for(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def work(handle: Handle) -> None:
+        on_the_way = [True]
+        monkeypatch.setattr(comport, "_on_the_way", lambda writer: on_the_way[0])
+        port = await comport.attach(handle, 1)
+        await port.write(b"x")
+        await hear(port, b"xx")
+        port.close()
+        port = await comport.attach(handle, 1)
+        assert await hear(port, b"xx") == b"ready\r\nxx", "the same connection"
+        port.close()
+        line = comport._lines[handle][1]
+        assert line._leaving is not None
+        on_the_way[0] = False
+        await line._leaving
+        assert await hear(await comport.attach(handle, 1), b"\n") == b"ready\r\n", "another connection"
+
+    at(there, work)
+
+
+def test_all_of_much_that_is_typed_arrives(there: World) -> None:
+    async def work(handle: Handle) -> None:
+        ports = [await comport.attach(handle, 1) for _ in range(2)]
+        await asyncio.gather(*(port.write(word * 200_000) for port, word in zip(ports, (b"a", b"b"), strict=True)))
+        await ports[0].write(b"!")
+        for port in ports:
+            await hear(port, b"!")
+        ports[0].type(b"?")
+        await hear(ports[1], b"?")
 
     at(there, work)
 

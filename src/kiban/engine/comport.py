@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import termios
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -25,6 +27,8 @@ STEP = 4096
 """Bytes that one who types is allowed before others have their turn."""
 LET_GO_SECONDS = 1.0
 """For which QEMU may take to notice that somebody has left."""
+TAKE_SECONDS = 5.0
+"""For which the guest may take what was typed last by somebody who has left."""
 _lines: WeakKeyDictionary[Handle, dict[int, Line]] = WeakKeyDictionary()
 
 
@@ -78,6 +82,7 @@ class Line:
         self._said = b""
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
 
     async def join(self) -> Port:
         """One more who is attached; he hears what was said last."""
@@ -148,13 +153,40 @@ class Line:
     def leave(self, port: Port) -> None:
         """Let somebody go, and with the last one the port."""
         self._ports.discard(port)
-        if not self._ports and self._writer is not None:
+        if self._ports or self._writer is None:
+            return
+        if _on_the_way(self._writer):
+            self._leaving = asyncio.create_task(self._let_go(self._writer))
+        else:
+            self._hang_up()
+
+    async def _let_go(self, writer: asyncio.StreamWriter) -> None:
+        """Hang up, unless somebody comes, once QEMU has taken what was typed: it throws the rest away."""
+        end = asyncio.get_running_loop().time() + TAKE_SECONDS
+        while (
+            self._writer is writer
+            and not self._ports
+            and _on_the_way(writer)
+            and asyncio.get_running_loop().time() < end
+        ):
+            await asyncio.sleep(0.05)
+        if not self._ports and self._writer is writer:
             self._hang_up()
 
     def _hang_up(self) -> None:
         if self._writer is not None:
             self._writer.transport.abort()  # what the guest has not taken would keep the port from the next one
         self._writer = None
+
+
+def _on_the_way(writer: asyncio.StreamWriter) -> bool:
+    """Whether QEMU has not taken all yet; the kernel tells of a socket what it does of a terminal (linux/sockios.h)."""
+    if writer.is_closing():
+        return False
+    if writer.transport.get_write_buffer_size():
+        return True
+    left = fcntl.ioctl(writer.get_extra_info("socket").fileno(), termios.TIOCOUTQ, bytes(4))
+    return any(left)
 
 
 async def attach(handle: Handle, number: int) -> Port:
