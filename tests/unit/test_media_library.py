@@ -15,6 +15,7 @@ from engine_world import World, one, run, world
 from kiban.adapters.disk import library, media, space
 from kiban.engine import advising
 from kiban.engine import media as engine
+from kiban.engine.events import Bus
 from kiban.engine.host import Host
 from kiban.engine.media import Incoming
 from kiban.errors import BadInput, Cancelled, Conflict, HostLacks, KibanError, NotFound
@@ -48,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def upload(folder: Path) -> Try:
     """Sends to a host that has no machines."""
-    host = SimpleNamespace(paths=SimpleNamespace(media=folder), handles={})
+    host = SimpleNamespace(paths=SimpleNamespace(media=folder), handles={}, events=Bus())
     return lambda incoming: run(engine.upload(host, incoming))  # type: ignore[arg-type]
 
 
@@ -143,7 +144,7 @@ def test_room_is_asked_for_before_and_while_it_is_taken(
 
 
 def test_cancelling_in_the_middle_leaves_nothing(folder: Path) -> None:
-    host = SimpleNamespace(paths=SimpleNamespace(media=folder), handles={})
+    host = SimpleNamespace(paths=SimpleNamespace(media=folder), handles={}, events=Bus())
 
     async def main() -> None:
         begun = asyncio.Event()

@@ -26,6 +26,7 @@ PAGES = {
     "no screen": "/console/{m2}",
     "generations": "/generations",
     "disks": "/disks",
+    "library": "/library",
     "terminal": "/console/{m1}/com/1",
     "import": "/import",
     "create": "/create",

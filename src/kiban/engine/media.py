@@ -62,7 +62,9 @@ async def upload(host: Host, incoming: Incoming) -> MediumView:
         async with placing.written_back(arrival.descriptor):
             async for piece in _pieces(incoming.chunks):
                 await in_thread(arrival.write, piece)
-        return _view(host, await in_thread(arrival.finish))
+        stored = await in_thread(arrival.finish)
+    host.events.publish("medium.added", medium=stored.name)
+    return _view(host, stored)
 
 
 async def _pieces(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -87,6 +89,7 @@ async def remove(host: Host, name: str) -> None:
             code="in-use",
         )
     await in_thread(library.remove, path)
+    host.events.publish("medium.removed", medium=path.name)
 
 
 def _view(host: Host, stored: Stored) -> MediumView:

@@ -26,6 +26,7 @@ WAYS = {
     "new machine": "/create",
     "import": "/import",
     "disks": "/disks",
+    "library": "/library",
     "jobs": "/jobs",
     "host": "/host",
     "users": "/users",

@@ -14,20 +14,25 @@ from kiban.engine.events import Bus
 from kiban.engine.jobs import LIVE, Job
 from kiban.web.words import WORDS, Words
 
+JOBS = "job."
+"""How the kind of their events begins."""
 GATHER = 0.1
 """Seconds in which changes are gathered, so that a hundred jobs that begin are shown together."""
 
 
-def follow(session: Session, show: Callable[[], None]) -> asyncio.Task[None]:
-    """Call `show` when jobs have changed, for as long as this browser has the page or until the task is cancelled."""
-    task = background_tasks.create(_follow(_changes(session.host.events), show))
+def follow(session: Session, show: Callable[[], None], about: str = JOBS) -> asyncio.Task[None]:
+    """Call `show` when jobs have changed, for as long as this browser has the page or until the task is cancelled.
+
+    `about` is how the kind of other events begins, for who wants to hear of those instead.
+    """
+    task = background_tasks.create(_follow(_changes(session.host.events, about), show))
     ui.context.client.on_delete(task.cancel)
     return task
 
 
 async def over(session: Session, job: Job, show: Callable[[Job], None]) -> Job:
     """The job when it is over; meanwhile `show` is called with it whenever jobs have changed."""
-    async with aclosing(_changes(session.host.events)) as changes:
+    async with aclosing(_changes(session.host.events, JOBS)) as changes:
         while job.state in LIVE:
             show(job)
             await anext(changes)
@@ -40,15 +45,15 @@ async def _follow(changes: AsyncIterator[None], show: Callable[[], None]) -> Non
         show()
 
 
-def _changes(events: Bus) -> AsyncGenerator[None]:
-    """Something each time that jobs have changed from now on, which is when this is called."""
-    return _heard(events, events.id_of())
+def _changes(events: Bus, about: str) -> AsyncGenerator[None]:
+    """Something each time that there was news from now on, which is when this is called."""
+    return _heard(events, events.id_of(), about)
 
 
-async def _heard(events: Bus, after: str) -> AsyncGenerator[None]:
+async def _heard(events: Bus, after: str, about: str) -> AsyncGenerator[None]:
     shown = 0
     async for event in events.subscribe(after):
-        if event.number > shown and event.kind.startswith(("job.", "gap")):
+        if event.number > shown and event.kind.startswith((about, "gap")):
             await asyncio.sleep(GATHER)
             shown = events.last
             yield

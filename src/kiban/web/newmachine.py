@@ -67,6 +67,7 @@ class CreatePage:
         with ui.column().classes("k-card k-making"):
             ui.label(self._words("make installation medium")).classes("k-part").props('role="heading" aria-level="2"')
             self._picker = MediumPicker(self._page, self._chosen)
+            ui.link(self._words("library manage"), "/library")
             self._found = ui.label().props('role="status"')
             self._others = ui.label().classes("k-soft")
 

@@ -17,6 +17,7 @@ from kiban.web.words import (
     generations,
     hostpage,
     jobs,
+    library,
     machine,
     machines,
     said,
@@ -28,7 +29,22 @@ from kiban.web.words import (
 
 Language = Literal["en", "ja"]
 
-PARTS = (common, machine, machines, jobs, edits, usage, console, users, generations, disks, takeover, hostpage, create)
+PARTS = (
+    common,
+    machine,
+    machines,
+    jobs,
+    edits,
+    usage,
+    console,
+    users,
+    generations,
+    disks,
+    takeover,
+    hostpage,
+    create,
+    library,
+)
 WORDS: dict[str, tuple[str, str]] = {key: both for part in PARTS for key, both in part.WORDS.items()}
 """By key: English, Japanese."""
 
