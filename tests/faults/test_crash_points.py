@@ -5,16 +5,18 @@ One ground serves all points of an operation: the service that recovers from one
 """
 
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from faults_dying import Dying
-from faults_ground import Ground, Qmp
+from faults_ground import Ground, Qmp, eventually
 from faults_invariants import check, usable
 
 from kiban.client import Client
+from kiban.model.machine import Forward
 from kiban.model.requests import DiskRequest, NicRequest
 
 MIB = 1 << 20
@@ -106,6 +108,40 @@ def _with_tpm(client: Client) -> None:
     _off(client)
 
 
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+OLD, NEW = (
+    Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=22) for port in (_free(), _free())
+)
+
+
+def _wired(client: Client) -> None:
+    """Running, with one port of the host led into it; whatever a death has left, QEMU has what the definition says."""
+    _running(client)
+    nic = client.machine("m").nics[0]
+    said = {forward.host_port for forward in nic.forwards if nic.network == "nat"}
+    eventually(
+        "QEMU listens where it should", lambda: said == {f.host_port for f in (OLD, NEW) if _listens(f.host_port)}
+    )
+    client.change_nic("m", "nic0", network="nat", forwards=(OLD,))
+    assert (_listens(OLD.host_port), _listens(NEW.host_port)) == (True, False)
+
+
+def _unplugged(client: Client) -> None:
+    _wired(client)
+    client.change_nic("m", "nic0", network="none")
+    assert not _listens(OLD.host_port)
+
+
 LINUX, WINDOWS = ("microsoft-uefi-ca", True), ("microsoft-windows", False)
 
 
@@ -154,6 +190,11 @@ OPERATIONS = {
     "add a disk": Operation(_plain_off, _disk),
     "hot-add a disk": Operation(_plain_running, _disk),
     "hot-remove a disk": Operation(_two_disks, lambda client: client.remove_device("m", "disk1")),
+    "forward another port": Operation(_wired, lambda client: client.change_nic("m", "nic0", forwards=(NEW,))),
+    "unplug an adapter": Operation(_wired, lambda client: client.change_nic("m", "nic0", network="none")),
+    "plug an adapter in": Operation(
+        _unplugged, lambda client: client.change_nic("m", "nic0", network="nat", forwards=(OLD, NEW))
+    ),
     "hot-add an adapter": Operation(_running, lambda client: client.add_nic("m", NicRequest())),
 }
 

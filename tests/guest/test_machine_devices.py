@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from pathlib import Path
 
 import pytest
-from rig import MIB, Guest
+from rig import MIB, Guest, until
 
 from kiban.errors import Conflict
+from kiban.model.machine import Forward
 from kiban.model.requests import DiskRequest, NicRequest
 
 SECTORS = 96 * MIB // 512
@@ -45,6 +48,40 @@ def test_an_adapter_comes_and_goes(guest: Guest) -> None:
     guest.client.remove_device(guest.name, nic.id)
     guest.sh(f'while {find}; [ -n "$new" ]; do sleep 0.2; done')
     assert nic.id not in [n.id for n in guest.view.nics]
+
+
+def test_an_adapter_is_changed_in_its_place(guest: Guest) -> None:
+    """Ports that lead in open and close, and the cable is unplugged and plugged in, as guest and host see it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    way = Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=7007)
+    nic = guest.view.nics[0]
+    card = f"card=$(grep -l {nic.mac} /sys/class/net/*/address | cut -d / -f 5)"
+    guest.sh(f"{card}; ip link set $card up; udhcpc -n -q -t 20 -i $card -s /etc/udhcpc.sh >/dev/null 2>&1")
+    served = "setsid nc -ll -p 7007 -e cat /proc/sys/kernel/random/boot_id </dev/null >/dev/null 2>&1 &"
+    guest.sh(served)
+
+    def heard() -> str:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=10) as link:
+            return link.makefile().readline().strip()
+        return ""
+
+    assert heard() == ""
+    guest.client.change_nic(guest.name, nic.id, forwards=[way])
+    assert until(heard, "the guest is heard through the port") == guest.boot_id()
+    guest.client.change_nic(guest.name, nic.id, network="none")
+    assert heard() == ""
+    guest.sh(f"{card}; until [ $(cat /sys/class/net/$card/carrier) = 0 ]; do sleep 0.2; done")
+    guest.client.change_nic(guest.name, nic.id, network="nat")
+    guest.sh(f"{card}; until [ $(cat /sys/class/net/$card/carrier) = 1 ]; do sleep 0.2; done")
+    assert until(heard, "the guest is heard again") == guest.boot_id()
+    with socket.create_connection(("127.0.0.1", port), timeout=10):
+        view = guest.client.change_nic(guest.name, nic.id, forwards=[])
+    assert heard() == ""
+    assert (view.nics[0].mac, view.nics[0].network, view.nics[0].forwards) == (nic.mac, "nat", [])
+    with pytest.raises(Conflict, match="MAC address of nic0 cannot be changed while"):
+        guest.client.change_nic(guest.name, nic.id, mac="new")
 
 
 def test_the_guest_reads_the_dvd_that_is_in(guest: Guest, probe: Path) -> None:

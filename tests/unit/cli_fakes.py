@@ -135,6 +135,7 @@ class FakeClient:
             "edit",
             "add_disk",
             "add_nic",
+            "change_nic",
             "add_dvd",
             "remove_device",
             "insert",

@@ -3,7 +3,8 @@
 
 Run as a program. FAKE_QEMU says what goes wrong: `die` (before it answers), `slow` (never answers), `deaf` (ignores the
 power button), `die-on-cont` (ends when told to go on), `no-save` (cannot write its memory), `no-plug` (takes no
-device). It writes its arguments to FAKE_QEMU_STARTS/PID, and shows the picture in the file FAKE_QEMU_SCREEN.
+device), `no-net` (takes no network), `no-forward` (opens no port). It writes its arguments to FAKE_QEMU_STARTS/PID, and
+shows the picture in the file FAKE_QEMU_SCREEN.
 FAKE_QEMU_STATS is a file of what its drives count. As long as there is the file FAKE_QEMU_AGENT, a guest agent listens:
 in it are its answers by command, and what else it says before each (`noise`). Viewers get the screen of fake_screen.py,
 which writes what their hands do to the file FAKE_QEMU_HANDS; `no-vnc` has none, like a QEMU of an older Kiban.
@@ -24,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path.append(str(Path(__file__).parent))
-from fake_screen import Screen  # this runs as a program, from anywhere
+from fake_net import Net, RefusedError  # this runs as a program, from anywhere
+from fake_screen import Screen
 
 MODE = os.environ.get("FAKE_QEMU", "")
 BLACK = b"P6\n8 19\n255\n" + bytes(3 * 8 * 19)
@@ -87,6 +89,7 @@ class Fake:
         self.plugged: list[str] = []  # likewise
         self.client = server
         self.last = ""  # why it ends
+        self.net = Net(sys.argv)
         self.screen = Screen(os.environ.get("FAKE_QEMU_HANDS", os.devnull))
 
     def serve(self) -> None:
@@ -124,7 +127,12 @@ class Fake:
         if method is None:
             self.send({"error": {"class": "CommandNotFound", "desc": f"no {name}"}, "id": message.get("id")})
             return
-        self.send({"return": method(**arguments) or {}, "id": message.get("id")})
+        try:
+            answer = method(**arguments)
+        except RefusedError as error:
+            self.send({"error": {"class": "GenericError", "desc": str(error)}, "id": message.get("id")})
+            return
+        self.send({"return": {} if answer is None else answer, "id": message.get("id")})
         if self.last:
             self.event("SHUTDOWN", guest=self.last.startswith("guest"), reason=self.last)
             sys.exit(0)
@@ -184,9 +192,11 @@ class Fake:
 
     def do_device_add(self, **device: Any) -> None:
         self.plugged.append(device["id"])
+        self.net.attach(device)
 
     def do_device_del(self, **device: Any) -> None:
         self.plugged.remove(device["id"])
+        self.net.attached.pop(device["id"], None)
         self.event("DEVICE_DELETED", device=device["id"])
 
     def do_qom_list(self, **_: Any) -> list[Any]:
@@ -195,7 +205,24 @@ class Fake:
     def _nothing(self, **_: Any) -> None:
         pass
 
-    do_netdev_add = do_netdev_del = _nothing
+    def do_netdev_add(self, **made: Any) -> None:
+        if MODE == "no-net":
+            raise RefusedError("no more networks")
+        self.net.add(**made)
+
+    def do_netdev_del(self, **which: Any) -> None:
+        self.net.remove(which["id"])
+
+    def do_set_link(self, name: str, *, up: bool) -> None:
+        self.net.set_link(name, up=up)
+
+    def do_human_monitor_command(self, **said: Any) -> str:
+        return self.net.human(said["command-line"], deaf=MODE == "no-forward")
+
+    def do_x_net(self) -> dict[str, Any]:
+        """Not QEMU's: what a test wants to see of it."""
+        return self.net.told()
+
     do_blockdev_open_tray = do_blockdev_close_tray = _nothing
     do_blockdev_insert_medium = do_blockdev_remove_medium = _nothing
 

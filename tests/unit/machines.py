@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from kiban.model import contract
+from kiban.model.fresh import Fresh
 from kiban.model.generations import generation
 from kiban.model.machine import Board, Machine
 from kiban.model.requests import MachineRequest
@@ -15,10 +16,10 @@ from kiban.model.requests import MachineRequest
 MIB = 1024**2
 
 
-def fresh(number: int = 1) -> contract.Fresh:
+def fresh(number: int = 1) -> Fresh:
     """The id of machine `number`, and addresses and secrets that count up."""
     count = itertools.count(1)
-    return contract.Fresh(
+    return Fresh(
         id=str(UUID(int=number)),
         created="2026-01-01T00:00:00+00:00",
         mac=lambda: f"52:54:00:00:00:{next(count):02x}",

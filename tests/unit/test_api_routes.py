@@ -24,6 +24,7 @@ from kiban.model.requests import (
     MountRequest,
     NetBootRequest,
     NewImage,
+    NicChanges,
     NicRequest,
 )
 from kiban.model.takeover import ImportRequest
@@ -35,6 +36,9 @@ NIC = NicRequest(
     mac="52:54:00:aa:bb:cc",
     forwards=(Forward(protocol="udp", host_address="::1", host_port=53, guest_port=5353),),
     boot=NetBootRequest(folder="/srv", file="grub/x.efi", protocol="http"),
+)
+REWIRED = NicChanges(
+    network="none", kind="legacy", model="tulip", mac="52:54:00:aa:bb:cc", forwards=NIC.forwards, boot=NIC.boot
 )
 IMAGE = NewImage(path="/a", format="raw", size=2**30, fixed=True)
 COM = ComRequest(number=2, kind="file", path="/tmp/com2.log")
@@ -108,6 +112,11 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.guest("web"), ("usage.guest", "web")),
     (lambda c: c.add_disk("web", DISK), ("devices.add_disk", "web", DISK)),
     (lambda c: c.add_nic("web", NIC), ("devices.add_nic", "web", NIC)),
+    (lambda c: c.change_nic("web", "nic0", **vars(REWIRED)), ("devices.change_nic", "web", "nic0", REWIRED)),
+    (
+        lambda c: c.change_nic("web", "nic0", mac="new", boot="none"),
+        ("devices.change_nic", "web", "nic0", NicChanges(mac="new", boot="none")),
+    ),
     (lambda c: c.add_dvd("web"), ("devices.add_dvd", "web", DvdRequest())),
     (lambda c: c.add_dvd("web", "/a.iso", "usb"), ("devices.add_dvd", "web", DvdRequest(iso="/a.iso", bus="usb"))),
     (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),

@@ -25,7 +25,8 @@ from kiban.cli.secureboot import secureboot
 from kiban.engine.tokens import Tokens
 from kiban.errors import NoService
 from kiban.model.generations import GEN1, GEN2
-from kiban.model.requests import ComRequest, DiskRequest, DvdRequest
+from kiban.model.machine import Forward
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest
 
 
 @dataclass
@@ -285,6 +286,29 @@ def test_set_can_say_every_member_of_the_changes(kiban: Kiban, client: FakeClien
     more = "--pxe-protocol ipv6 --tpm off --boot disk --com1 socket --floppy none --video std --guest g"
     kiban("set", "web", *every.split(), *more.split(), "--autostart", "on", "--notes", "n")
     assert set(client.calls[0][2]) == {field.name for field in fields(Changes)}
+
+
+def test_an_adapter_is_changed_in_its_place(kiban: Kiban, client: FakeClient) -> None:
+    ssh, dns = (Forward(protocol=p, host_address="127.0.0.1", host_port=n, guest_port=n) for p, n in FORWARDED)  # type: ignore[arg-type]
+    client.views["web"].nics = [SimpleNamespace(id="nic0", forwards=[ssh, dns])]
+    web = Forward(protocol="tcp", host_address="10.0.0.1", host_port=8080, guest_port=80)
+    more = ("--nic", "nic0,none,mac=new,model=e1000e,pxe=/srv,file=a.efi", "--nic", "nic0,nat,pxe=none")
+    assert kiban("set", "web", "--nic", "nic0,no-forward=udp:53,forward=10.0.0.1:8080:80", *more).code == 0
+    boot = NetBootRequest(folder="/srv", file="a.efi")
+    assert client.calls == [
+        ("change_nic", ("web", "nic0"), {"forwards": (ssh, web)}),
+        ("change_nic", ("web", "nic0"), {"network": "none", "mac": "new", "model": "e1000e", "boot": boot}),
+        ("change_nic", ("web", "nic0"), {"network": "nat", "boot": "none"}),
+    ]
+    outcome = kiban("set", "web", "--nic", "nic0,no-forward=0.0.0.0:2222")
+    assert (outcome.code, len(client.calls)) == (3, 3)
+    assert "It forwards: tcp:127.0.0.1:2222, udp:127.0.0.1:53" in outcome.err
+    for nonsense in ("nic0", "nic0,nat,none", "nic0,file=a", "nic0,mac", "nic0,no-forward=x", "nic0,kind=fast"):
+        assert kiban("set", "web", "--nic", nonsense).code == 2, nonsense
+    assert len(client.calls) == 3
+
+
+FORWARDED = (("tcp", 2222), ("udp", 53))
 
 
 def test_dvd_none_ejects_and_two_drives_want_a_name(kiban: Kiban, client: FakeClient) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kiban.adapters.net.user import PortForward, check_port_free, netdev, parse_forward, with_dhcp6
+from kiban.adapters.net.user import PortForward, check_port_free, netdev, network, parse_forward, port, user_id
 from kiban.errors import BadInput, Conflict, NotFound
 
 
@@ -93,11 +93,11 @@ def test_a_boot_file_needs_a_folder_and_has_to_be_in_it(tmp_path: Path) -> None:
         netdev(tftp=tmp_path, bootfile="a")
 
 
-def test_the_hub_joins_the_network_the_dhcp6_server_and_the_adapter() -> None:
-    made = with_dhcp6(netdev(), netdev_id="net-nic0", hub=3, listener=Path("/run/m/dhcp6"))
+def test_the_hub_joins_the_network_and_the_dhcp6_server() -> None:
+    made = network(netdev(), netdev_id="net-nic0", hub=3, dhcp6=Path("/run/m/dhcp6"))
     by_id = {each["id"]: each for each in made}
-    assert len(by_id) == len(made) == 5
+    assert len(by_id) == len(made) == 4
     ports = [each for each in made if each["type"] == "hubport"]
-    assert {port["hubid"] for port in ports} == {3}
-    assert sorted(by_id[port["netdev"]]["type"] for port in ports if "netdev" in port) == ["stream", "user"]
-    assert by_id["net-nic0"] == {"type": "hubport", "id": "net-nic0", "hubid": 3}
+    assert {each["hubid"] for each in ports} == {3} == {port("net-nic0", 3)["hubid"]}
+    assert [by_id[each["netdev"]]["type"] for each in ports] == ["user", "stream"]
+    assert made[0]["id"] == user_id("net-nic0")

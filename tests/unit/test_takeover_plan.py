@@ -23,6 +23,7 @@ from kiban.model.foreign import (
     ForeignNic,
     Place,
 )
+from kiban.model.fresh import Fresh
 from kiban.model.machine import Board, Machine
 from kiban.model.takeover import DiskFacts, ForeignPlan, ImportRequest
 
@@ -89,7 +90,7 @@ def plan(machine: ForeignMachine, windows: bool | None = None, **asked: Any) -> 
 def made(found: ForeignPlan) -> Machine:
     """The machine that the contract makes of a plan: it takes every plan."""
     macs = (f"52:54:00:00:00:{n:02x}" for n in range(99))
-    fresh = contract.Fresh(id="x", created="", mac=lambda: next(macs), secret=lambda: "s")
+    fresh = Fresh(id="x", created="", mac=lambda: next(macs), secret=lambda: "s")
     return contract.make(found.request, BOARD, fresh)
 
 

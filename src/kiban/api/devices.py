@@ -31,6 +31,12 @@ async def add_nic(api: Api, name: Name, nic: requests.NewNic) -> answers.Machine
     return await api.shown("devices.add_nic", name, translate.nic_request(nic))
 
 
+@router.patch("/nics/{device}")
+async def change_nic(api: Api, name: Name, device: Device, wanted: requests.NicChanges) -> answers.Machine:
+    """Change a network adapter: all of it while the machine is off, its network and forwards while it runs."""
+    return await api.shown("devices.change_nic", name, device, translate.nic_changes(wanted))
+
+
 @router.post("/dvds")
 async def add_dvd(api: Api, name: Name, dvd: requests.NewDvd) -> answers.Machine:
     """Add a DVD drive."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kiban.cli import options
+from kiban.cli import nics, options
 from kiban.cli.arguments import Name, Names, OnOff, Output, as_bool
 from kiban.cli.create import (
     FIRMWARE,
@@ -69,6 +69,16 @@ def set_(
     add_nic: Annotated[
         Texts, typer.Option("--add-nic", metavar="NIC", help="As --nic of create.", rich_help_panel=NETWORK)
     ] = None,
+    nic: Annotated[
+        Texts,
+        typer.Option(
+            "--nic",
+            metavar="ID,CHANGE",
+            help="Change an adapter: nic0,none unplugs it, nic0,nat plugs it in. Any number of ,forward=8080:80 "
+            ",no-forward=8080 ; also ,mac=new ,kind= ,model= ,pxe=DIR,file=NAME ,pxe=none.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     add_dvd: Annotated[
         Texts, typer.Option("--add-dvd", metavar="DVD", help="As --dvd of create.", rich_help_panel=STORAGE)
     ] = None,
@@ -93,6 +103,7 @@ def set_(
       kiban set web --memory 4G --cpus 2
       kiban set web --add-disk 50G --add-nic nat
       kiban set web --dvd none
+      kiban set web --nic nic0,forward=8080:80,no-forward=2222
       kiban set web --remove-device disk1
     """
     said: dict[str, Any] = {
@@ -119,10 +130,11 @@ def set_(
         *(("add_nic", (options.nic(text, "--add-nic"),)) for text in add_nic or ()),
         *(("add_dvd", (dvd.iso, dvd.bus)) for dvd in (options.dvd(text, "--add-dvd") for text in add_dvd or ())),
     ]
+    adapters = [nics.change(text) for text in nic or ()]
     coms = options.coms(com1, com2)
-    if not (changes or steps or coms or dvd):
+    if not (changes or steps or coms or dvd or adapters):
         raise BadInput("Nothing to change was said.", "kiban set --help", code="usage")
-    view = _apply(connect(), name, changes=changes, coms=coms, steps=steps, media=dvd or [])
+    view = _apply(connect(), name, changes=changes, coms=coms, steps=steps, adapters=adapters, media=dvd or [])
     if output == "json":
         print_json(view)
     else:
@@ -136,9 +148,10 @@ def _apply(
     changes: dict[str, Any],
     coms: tuple[ComRequest, ...],
     steps: list[tuple[str, Any]],
+    adapters: list[nics.NicEdit],
     media: list[str],
 ) -> Any:
-    """Settings first, then devices taken out, added, and media changed; the first refusal ends it."""
+    """Settings first, then devices taken out, added and changed, then media; the first refusal ends it."""
     view = client.machine(name)
     if coms:
         from kiban.model.edit import with_coms
@@ -148,6 +161,8 @@ def _apply(
         view = client.edit(name, **changes)
     for method, arguments in steps:
         view = getattr(client, method)(name, *arguments)
+    for edit in adapters:
+        view = client.change_nic(name, edit.device, **edit.changes(view))
     for text in media:
         drive, medium = _drive(view, text)
         view = client.insert(name, drive, medium) if medium else client.eject(name, drive)

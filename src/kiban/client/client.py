@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import os
 
+from kiban.client.devices import Devices
 from kiban.client.dialing import own, tls, unix
 from kiban.client.events import SILENCE, Events
-from kiban.client.paths import absolute, opened, path_of
+from kiban.client.paths import opened, path_of
 from kiban.client.records import (
     Audited,
     BootReport,
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from kiban.client.transport import Answer
-    from kiban.model.generations import Bus
-    from kiban.model.requests import DiskRequest, NicRequest
 
     Files = Sequence[str | os.PathLike[str]]
     Progress = Callable[[float, str], None]
@@ -87,7 +86,7 @@ def connect(
     raise BadInput(f"{url[:200]!r} is no address of a service.", "Say https://HOST:PORT or unix:///PATH.")
 
 
-class Client(Seat, Ways):
+class Client(Devices, Seat, Ways):
     """A service's machines. Safe to use from several threads; every call is a connection of its own.
 
     All methods raise the errors of `kiban.errors`, as the service's own commands do. `name` is a machine's name or id.
@@ -195,34 +194,6 @@ class Client(Seat, Ways):
     def guest(self, name: str) -> GuestState:
         """The heartbeat and the addresses of a machine's guest."""
         return GuestState(self._transport.call("GET", path_of(name, "guest")))
-
-    # their devices
-
-    def add_disk(self, name: str, disk: DiskRequest) -> Machine:
-        """Add a disk; to a running machine on SCSI."""
-        return self._post(name, "disks", self._absolute(disk))
-
-    def add_nic(self, name: str, nic: NicRequest) -> Machine:
-        """Add a network adapter."""
-        return self._post(name, "nics", self._absolute(nic))
-
-    def add_dvd(self, name: str, iso: str = "", bus: Bus | None = None) -> Machine:
-        """Add a DVD drive, with an ISO in it or empty."""
-        return self._post(name, "dvds", self._absolute({"iso": iso, "bus": bus}))
-
-    def remove_device(self, name: str, device: str) -> Machine:
-        """Take a disk, DVD drive or adapter away."""
-        return Machine(self._transport.call("DELETE", path_of(name, "devices", device)))
-
-    def insert(self, name: str, device: str, iso: str) -> Machine:
-        """Put an ISO into a DVD drive, in place of what is in it."""
-        return Machine(
-            self._transport.call("PUT", path_of(name, "dvds", device, "medium"), self._absolute({"iso": iso}))
-        )
-
-    def eject(self, name: str, device: str) -> Machine:
-        """Take the medium out of a DVD drive."""
-        return Machine(self._transport.call("DELETE", path_of(name, "dvds", device, "medium")))
 
     # disks as files; `disk` is a path, or MACHINE:DISK such as web:disk0
 
@@ -445,9 +416,6 @@ class Client(Seat, Ways):
         """What answers."""
         return Version(self._transport.call("GET", "/v1/version"))
 
-    def _post(self, name: str, verb: str, body: Any = None) -> Machine:
-        return Machine(self._transport.call("POST", path_of(name, verb), body))
-
     def _result(self, path: str, body: Any, progress: Progress | None) -> Any:
         """Start a job and see it through; returns its result, or raises what it failed with."""
         step = LONG if progress is None else POLL
@@ -479,7 +447,3 @@ class Client(Seat, Ways):
             self.cancel_job(job)
         except KibanError:  # it is over by now, or the service is; the interrupt is what counts
             return
-
-    def _absolute(self, body: Any) -> Any:
-        """`body` with its paths made absolute: they are relative to the caller's directory, not the service's."""
-        return absolute(body) if self._local else body

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""A machine's devices: add, remove, and change media, running or off."""
+"""A machine's devices: add, remove, change adapters and media, running or off."""
 
 from __future__ import annotations
 
-from kiban.engine import hotplug, view
+from kiban.engine import hotplug, rewiring, view
 from kiban.engine.host import Host
 from kiban.engine.view import MachineView
-from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
+from kiban.model.requests import DiskRequest, DvdRequest, NicChanges, NicRequest
 
 
 async def add_disk(host: Host, name: str, request: DiskRequest) -> MachineView:
@@ -20,6 +20,13 @@ async def add_nic(host: Host, name: str, request: NicRequest) -> MachineView:
     """Add a network adapter."""
     handle = host.find(name)
     await hotplug.add_nic(host, handle, request)
+    return view.of(handle)
+
+
+async def change_nic(host: Host, name: str, device_id: str, changes: NicChanges) -> MachineView:
+    """Change a network adapter in its place."""
+    handle = host.find(name)
+    await rewiring.change(host, handle, device_id, changes)
     return view.of(handle)
 
 

@@ -59,6 +59,7 @@ COMMANDS: dict[str, Command] = {
         Command("life.save", life.save, "operate", True),
         Command("devices.add_disk", devices.add_disk, "manage", False),
         Command("devices.add_nic", devices.add_nic, "manage", False),
+        Command("devices.change_nic", devices.change_nic, "manage", False),
         Command("devices.add_dvd", devices.add_dvd, "manage", False),
         Command("devices.remove_device", devices.remove_device, "manage", False),
         Command("devices.insert", devices.insert, "operate", False),

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import Monitor
-from kiban.engine import bootwatch, lazily, merging, netboot, saving, strays, supervision, tpm
-from kiban.engine.handle import PARTIAL, SAVED, Handle
+from kiban.engine import bootwatch, cables, lazily, merging, netboot, saving, strays, supervision, tpm
+from kiban.engine.handle import PARTIAL, REWIRING, SAVED, Handle
 from kiban.errors import Conflict, HostLacks, KibanError
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ async def _take_on(handle: Handle, ended: process.Ended, monitor: Monitor) -> No
     handle.monitor = monitor
     await _settle(handle)
     if handle.alive and handle.definition:
+        await cables.settle(handle)
         await netboot.serve(handle)
         lazily.begin(handle, process.account())
         bootwatch.begin(handle, fresh=False)
@@ -163,7 +164,7 @@ async def _settle(handle: Handle) -> None:
 
 
 async def _tidy(handle: Handle) -> None:
-    if (handle.directory / PARTIAL).exists() or handle.runtime.exists():
+    if any(left.exists() for left in (handle.directory / PARTIAL, handle.directory / REWIRING, handle.runtime)):
         # it was started, and nobody saw its end
         with contextlib.suppress(Conflict), process.locked(handle.directory / "lock"):
             handle.reason = UNWATCHED

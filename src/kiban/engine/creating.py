@@ -26,6 +26,7 @@ from kiban.engine.progress import Progress, quiet
 from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model import consistency, contract
+from kiban.model.fresh import Fresh
 from kiban.model.generations import Generation, generation
 from kiban.model.machine import Board, Machine, Nic
 from kiban.model.requests import DiskRequest, MachineRequest
@@ -81,9 +82,9 @@ async def appear(host: Host, machine: Machine, fill: Callable[[Path], Awaitable[
             raise
 
 
-def fresh() -> contract.Fresh:
+def fresh() -> Fresh:
     """What makes one machine different from the next."""
-    return contract.Fresh(
+    return Fresh(
         id=str(uuid4()),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         # QEMU's own prefix, locally administered

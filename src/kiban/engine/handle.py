@@ -24,6 +24,8 @@ from kiban.model.states import ALIVE, State, check
 from kiban.paths import Paths
 
 SAVED, PARTIAL = "memory.saved", "memory.partial"
+REWIRING = "adapter.changing"
+"""There while what an adapter of a running machine leads to is changed."""
 
 
 class Handle:

@@ -18,7 +18,8 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import devices, process
 from kiban.adapters.qemu.cmdline import Mode
-from kiban.engine import addresses, creating, diskuse, hotrules, netdev, nvram, ports, profiles, strays
+from kiban.adapters.qemu.devices import netdev_id
+from kiban.engine import cables, creating, diskuse, hotrules, netdev, nvram, profiles, rewiring, strays
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Failed, KibanError, NotFound, TimedOut
@@ -75,8 +76,7 @@ async def add_nic(host: Host, handle: Handle, request: NicRequest) -> None:
         if handle.alive:
             netdev.check_ports(nic)
         await _commit(handle, machine, nic.id, partial(_plug_nic, handle, machine, nic.id))
-        told = [*ports.warnings(host, handle, (nic,)), *addresses.warnings(host, handle, (nic,))]
-        handle.warnings += [said for said in told if said not in handle.warnings]
+        rewiring.warn(host, handle, nic)
 
 
 async def remove_device(host: Host, handle: Handle, device_id: str) -> str:
@@ -192,6 +192,7 @@ async def _plug_nic(handle: Handle, machine: Machine, device_id: str) -> None:
             await handle.live.run("netdev_add", props)
             made.append(props["id"])
         await handle.live.run("device_add", devices.nic(machine, nic, rom=""))
+        await cables.pull(handle, nic)
     except KibanError:
         await _drop_netdevs(handle, made)
         raise
@@ -203,7 +204,7 @@ async def _unplug(handle: Handle, device_id: str) -> None:
     machine = handle.machine
     for nic in machine.nics:
         if nic.id == device_id:
-            await _drop_netdevs(handle, [props["id"] for props in netdev.of(machine, nic, handle.runtime)])
+            await _drop_netdevs(handle, [netdev_id(nic), *netdev.names(machine, nic)])
     await _drop_nodes(handle, [n for d in machine.disks if d.id == device_id for n in reversed(devices.node_names(d))])
     await _drop_nodes(handle, [f"{d.id}-node" for d in machine.dvds if d.id == device_id and d.medium])
 

@@ -10,13 +10,15 @@ from kiban.adapters.qemu.devices import HOTPLUG_PORTS, SCSI_UNITS, sockets
 from kiban.engine import creating, lazily
 from kiban.engine.handle import Handle
 from kiban.errors import Conflict
-from kiban.model import contract
+from kiban.model import contract, nics
 from kiban.model.generations import BUS_NAMES, Bus
 from kiban.model.machine import Disk, Dvd, Machine, Nic
-from kiban.model.requests import DiskRequest, DvdRequest, NicRequest
+from kiban.model.requests import DiskRequest, DvdRequest, NicChanges, NicRequest
 
 HOT_BUS: Bus = "scsi"
 """The bus that drives may be added to and removed from while the guest runs."""
+FIXED = {"kind": "kind", "model": "model", "mac": "MAC address", "boot": "boot folder"}
+"""Fields of an adapter that a running machine keeps, and their names in a sentence; its network and forwards change."""
 Device = Disk | Dvd | Nic
 
 
@@ -36,9 +38,29 @@ def with_dvd(handle: Handle, request: DvdRequest) -> Machine:
 
 def with_nic(handle: Handle, request: NicRequest) -> Machine:
     """The machine with one more adapter, its last; or the refusal."""
-    machine = contract.add_nic(handle.machine, request, creating.fresh())
+    machine = nics.add(handle.machine, request, creating.fresh())
     _check_hot(handle, machine, machine.nics[-1], "added")
     return machine
+
+
+def with_changed(handle: Handle, nic_id: str, changes: NicChanges) -> Machine:
+    """The machine with an adapter changed; or the refusal."""
+    machine = nics.change(handle.machine, nic_id, changes, creating.fresh())
+    before, after = nics.find(handle.machine, nic_id), nics.find(machine, nic_id)
+    check_changes(handle, nic_id, *(name for name in FIXED if getattr(before, name) != getattr(after, name)))
+    return machine
+
+
+def check_changes(handle: Handle, nic_id: str, *names: str) -> None:
+    """Conflict when what an adapter is (names of FIXED) is to change while the machine runs."""
+    if handle.alive and names:
+        *most, last = (FIXED[name] for name in names)
+        what = f"{', '.join(most)} and {last}" if most else last
+        raise Conflict(
+            f"The {what} of {nic_id} cannot be changed while {handle.name} is {handle.state}: firmware and guest have "
+            "found the adapter as it is.",
+            f"Stop the machine first: kiban stop {handle.name}",
+        )
 
 
 def without(handle: Handle, device_id: str) -> Machine:

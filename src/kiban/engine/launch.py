@@ -19,7 +19,7 @@ import psutil
 
 from kiban.adapters import unixsocket
 from kiban.adapters.qemu import cmdline, process
-from kiban.engine import diskuse, lazily, netboot, netdev, supervision, tpm
+from kiban.engine import cables, diskuse, lazily, netboot, netdev, supervision, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import Conflict, HostLacks
@@ -69,6 +69,8 @@ async def launch(host: Host, handle: Handle, *, incoming: bool) -> None:
             inherit = [lock, *(s.fileno() for s in sockets.values())]
             child = process.spawn(line, inherit=inherit, log=handle.directory / "qemu.log", owner=owner)
             await supervision.take_on(handle, child)
+            for nic in machine.nics:
+                await cables.pull(handle, nic)
             await netboot.serve(handle)
             lazily.begin(handle, owner)
             if not offered.legacy_pxe_rom and any(nic.kind == "legacy" for nic in machine.nics):

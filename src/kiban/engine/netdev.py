@@ -12,19 +12,37 @@ from kiban.model.machine import Forward, Machine, NetBoot, Nic
 
 
 def of(machine: Machine, nic: Nic, runtime: Path) -> list[Props]:
-    """The back ends of an adapter, in the order in which they must be made; none for one that leads nowhere."""
+    """The back ends of an adapter, in the order in which they must be made."""
+    return [user.port(netdev_id(nic), _hub(nic)), *network(machine, nic, runtime)]
+
+
+def network(machine: Machine, nic: Nic, runtime: Path) -> list[Props]:
+    """Those that come and go while the adapter stays; none for one that leads nowhere."""
     if nic.network == "none":
         return []
     tftp = nic.boot if nic.boot and nic.boot.protocol == "tftp" else None
     made = user.netdev(
-        forwards=[_rule(forward) for forward in nic.forwards],
+        forwards=[rule(forward) for forward in nic.forwards],
         tftp=Path(tftp.folder) if tftp else None,
         bootfile=tftp.file if tftp else "",
     )
-    if boots_over_ipv6(machine, nic):
-        place = dhcp6_socket(nic, runtime)
-        return user.with_dhcp6(made, netdev_id=netdev_id(nic), hub=nic.slot, listener=place)
-    return [{**made, "id": netdev_id(nic)}]
+    dhcp6 = dhcp6_socket(nic, runtime) if boots_over_ipv6(machine, nic) else None
+    return user.network(made, netdev_id=netdev_id(nic), hub=_hub(nic), dhcp6=dhcp6)
+
+
+def names(machine: Machine, nic: Nic) -> list[str]:
+    """Ids of what `network` returns, also where its folder is gone."""
+    dhcp6 = Path() if boots_over_ipv6(machine, nic) else None
+    return [made["id"] for made in user.network({}, netdev_id=netdev_id(nic), hub=_hub(nic), dhcp6=dhcp6)]
+
+
+def _hub(nic: Nic) -> int:
+    return int(nic.id.removeprefix("nic"))
+
+
+def open_ports(nic: Nic) -> tuple[Forward, ...]:
+    """The ports of the host that lead through an adapter; none while it leads nowhere itself."""
+    return nic.forwards if nic.network != "none" else ()
 
 
 def boots_over_ipv6(machine: Machine, nic: Nic) -> NetBoot | None:
@@ -40,14 +58,15 @@ def dhcp6_socket(nic: Nic, runtime: Path) -> Path:
 
 def check_ports(nic: Nic) -> None:
     """Conflict, NotAllowed or BadInput when a port that the adapter forwards cannot be had."""
-    for forward in nic.forwards:
+    for forward in open_ports(nic):
         check_port(forward)
 
 
 def check_port(forward: Forward) -> None:
     """The same for one forward."""
-    user.check_port_free(_rule(forward))
+    user.check_port_free(rule(forward))
 
 
-def _rule(f: Forward) -> PortForward:
+def rule(f: Forward) -> PortForward:
+    """A forward as QEMU has it."""
     return PortForward(f.host_port, f.guest_port, f.protocol, f.host_address)

@@ -71,16 +71,18 @@ def write_order(directory: Path, machine: Machine, uefi: Uefi) -> None:
     )
 
 
-def follow(directory: Path, machine: Machine, *, alive: bool) -> Machine:
+def follow(directory: Path, machine: Machine, *, alive: bool, before: Machine | None = None) -> Machine:
     """`machine` with NVRAM in step with its devices: at once when it is off, due before its next start when it runs.
 
-    The order in NVRAM, which the guest may have changed, is kept; new devices come behind.
+    The order in NVRAM, which the guest may have changed, is kept; new devices come behind. `before` is the machine as
+    NVRAM knows it, where a device of it has another address now.
     """
     uefi = machine.uefi
     if uefi is None:
         return machine
     if not alive:
-        machine = replace(machine, boot=tuple(dict.fromkeys([*order(directory, machine), *machine.boot])))
+        known = order(directory, before or machine)
+        machine = replace(machine, boot=tuple(dict.fromkeys([*known, *machine.boot])))
         write_order(directory, machine, uefi)
     return replace(machine, uefi=replace(uefi, order_is_due=alive))
 

@@ -7,21 +7,21 @@ from kiban.engine import netdev
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.errors import KibanError
-from kiban.model.contract import same_port
 from kiban.model.machine import Forward, Nic
+from kiban.model.nics import same_port
 
 
 def warnings(host: Host, handle: Handle, nics: tuple[Nic, ...] | None = None) -> list[str]:
     """A sentence for each port of `nics` (all by default) that another machine forwards too or that is taken now."""
     nics = handle.machine.nics if nics is None else nics
-    return [said for nic in nics for forward in nic.forwards if (said := _trouble(host, handle, forward))]
+    return [said for nic in nics for forward in netdev.open_ports(nic) if (said := _trouble(host, handle, forward))]
 
 
 def _trouble(host: Host, handle: Handle, forward: Forward) -> str:
     for other in host.handles.values():
         if other is handle or other.definition is None:
             continue
-        if any(same_port(forward, theirs) for n in other.definition.nics for theirs in n.forwards):
+        if any(same_port(forward, theirs) for n in other.definition.nics for theirs in netdev.open_ports(n)):
             return (
                 f"{other.name} forwards {forward.protocol} port {forward.host_port} too: "
                 "only one of them can run at a time."

@@ -18,7 +18,7 @@ import psutil
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import CONNECT_SECONDS, Monitor
-from kiban.engine.handle import PARTIAL, SAVED, Handle
+from kiban.engine.handle import PARTIAL, REWIRING, SAVED, Handle
 from kiban.engine.whole import whole
 from kiban.errors import Failed, KibanError
 from kiban.model.states import State
@@ -117,8 +117,9 @@ async def _see_off(handle: Handle, ended: process.Ended) -> None:
 
 
 async def clear(handle: Handle) -> None:
-    """Remove what stood around a machine whose QEMU has ended: its servers, its sockets, memory it did not finish."""
-    (handle.directory / PARTIAL).unlink(missing_ok=True)
+    """Remove what stood around a machine whose QEMU has ended: its servers, its sockets, what was not finished."""
+    for left in (PARTIAL, REWIRING):
+        (handle.directory / left).unlink(missing_ok=True)
     for closer in handle.closers:
         await closer.close()
     handle.closers.clear()

@@ -14,7 +14,7 @@ from ipaddress import AddressValueError, IPv4Address
 from pathlib import PurePosixPath
 
 from kiban.errors import BadInput
-from kiban.model import contract
+from kiban.model import contract, nics
 from kiban.model.generations import BUS_NAMES, Generation, generation
 from kiban.model.machine import Disk, Dvd, Forward, Machine, Nic
 
@@ -110,7 +110,7 @@ def _adapters(machine: Machine, gen: Generation) -> Iterator[str]:
             yield f"{nic.id} is on a slot that a generation {gen.number} machine does not have"
         if nic.model not in (("tulip",) if nic.kind == "legacy" else gen.synthetic_models):
             yield f"{nic.id} is an adapter that a generation {gen.number} machine does not have"
-        if not contract.MAC.fullmatch(nic.mac):
+        if not nics.MAC.fullmatch(nic.mac):
             yield f"{nic.id} has no proper address"
         if not all(_is_forward(forward) for forward in nic.forwards):
             yield f"{nic.id} forwards what is no port"

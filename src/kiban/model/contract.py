@@ -8,13 +8,13 @@ slot; making a machine and adding to one both go through it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from kiban.errors import BadInput, Conflict, NotFound, NotInGeneration
-from kiban.model import bootorder
-from kiban.model.generations import BUS_NAMES, AdapterKind, AdapterModel, Bus, Generation, Video, generation
+from kiban.model import bootorder, nics
+from kiban.model.fresh import Fresh
+from kiban.model.generations import BUS_NAMES, Bus, Generation, Video, generation
 from kiban.model.machine import (
     VERSION,
     Board,
@@ -23,35 +23,21 @@ from kiban.model.machine import (
     DiskFormat,
     Dvd,
     Floppy,
-    Forward,
     Machine,
-    NetBoot,
-    Nic,
     Sectors,
     Uefi,
+    next_id,
 )
-from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, MachineRequest, NetBootRequest, NicRequest
+from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, MachineRequest, NicRequest
 from kiban.model.units import format_size
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-MAC = re.compile(r"([0-9a-f]{2}:){5}[0-9a-f]{2}")
-EVERYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  # compared with, not listened on
 DEFAULT_CPUS = 1
 DEFAULT_MEMORY = 1024**3
 DEFAULT_TEMPLATE = "microsoft-uefi-ca"
 SECTOR_4K = 4096
 """Bytes."""
 SUFFIX: dict[DiskFormat, str] = {"qcow2": "qcow2", "vhdx": "vhdx", "vhd": "vhd", "raw": "img"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fresh:
-    """What makes one machine different from the next, passed in so that this module stays pure."""
-
-    id: str
-    created: str
-    mac: Callable[[], str]
-    secret: Callable[[], str]
 
 
 def check_name(name: str) -> str:
@@ -96,7 +82,7 @@ def make(request: MachineRequest, board: Board, fresh: Fresh) -> Machine:
         machine = add_dvd(machine, dvd)
     adapters = (NicRequest(),) if request.nics is None else request.nics
     for adapter in adapters:
-        machine = add_nic(machine, adapter, fresh, wants_boot="nic" in request.boot)
+        machine = nics.add(machine, adapter, fresh, wants_boot="nic" in request.boot)
     return replace(machine, boot=bootorder.resolve(machine, request.boot))
 
 
@@ -210,10 +196,6 @@ def _check_com(request: ComRequest) -> None:
         raise BadInput(f"COM{request.number} is to lead to a file that is not named.", "Say the file's path.")
 
 
-def _next_id(prefix: str, taken: list[str]) -> str:
-    return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)
-
-
 def slots(gen: Generation, bus: Bus) -> int:
     """How many drives a machine of a generation can have on a bus."""
     scsi = gen.scsi_controllers * gen.scsi_units
@@ -263,7 +245,7 @@ def add_disk(machine: Machine, request: DiskRequest) -> Machine:
         )
     bus = check_bus(gen, request.bus, gen.disk_buses, "a disk")
     _check_sectors(request, bus)
-    name = _next_id("disk", [d.id for d in machine.disks])
+    name = next_id("disk", [d.id for d in machine.disks])
     form = "qcow2" if request.link or request.format is None else request.format
     owned = request.path is None or request.copy or request.link
     disk = Disk(
@@ -301,103 +283,12 @@ def add_dvd(machine: Machine, request: DvdRequest) -> Machine:
     gen = generation(machine.generation)
     bus = check_bus(gen, request.bus, gen.dvd_buses, "a DVD drive")
     dvd = Dvd(
-        id=_next_id("dvd", [d.id for d in machine.dvds]),
+        id=next_id("dvd", [d.id for d in machine.dvds]),
         bus=bus,
         slot=_free_slot(machine, gen, bus, request.slot),
         medium=request.iso,
     )
     return replace(machine, dvds=(*machine.dvds, dvd))
-
-
-def add_nic(machine: Machine, request: NicRequest, fresh: Fresh, *, wants_boot: bool = False) -> Machine:
-    """`machine` with one more network adapter. `wants_boot`: the boot order names adapters."""
-    gen = generation(machine.generation)
-    boots = wants_boot or request.boot is not None
-    kind = request.kind or (gen.pxe_adapter if boots else "synthetic")
-    if kind == "legacy" and not gen.legacy_adapters:
-        raise NotInGeneration(
-            "A generation 2 machine has no legacy network adapter: it boots from the network with its synthetic one.",
-            "Leave out kind=legacy.",
-        )
-    if request.boot and kind != gen.pxe_adapter:
-        raise NotInGeneration(
-            f"A generation {gen.number} machine boots from the network only with a {gen.pxe_adapter} adapter.",
-            f"Say kind={gen.pxe_adapter}.",
-        )
-    model = _model(gen, kind, request.model)
-    if request.boot and model != gen.pxe_model:
-        raise NotInGeneration(
-            f"The firmware has no driver for {model}: a generation {gen.number} machine boots from the network only "
-            f"with {gen.pxe_model}.",
-            f"Leave out model={model}.",
-        )
-    _check_forwards(machine, request.forwards)
-    limit = gen.legacy_adapters if kind == "legacy" else gen.synthetic_adapters
-    taken = {n.slot for n in machine.nics if n.kind == kind}
-    if len(taken) >= limit:
-        first = next(n.id for n in machine.nics if n.kind == kind)
-        raise Conflict(
-            f"{machine.name} has {limit} {kind} adapters already, the most there can be.",
-            f"Remove one first: kiban set {machine.name} --remove-device {first}",
-        )
-    nic = Nic(
-        id=_next_id("nic", [n.id for n in machine.nics]),
-        kind=kind,
-        model=model,
-        slot=min(set(range(limit)) - taken),
-        mac=_mac(machine, request.mac, fresh),
-        network=request.network,
-        forwards=request.forwards,
-        boot=_net_boot(gen, request.boot, fresh),
-    )
-    return replace(machine, nics=(*machine.nics, nic))
-
-
-def same_port(one: Forward, other: Forward) -> bool:
-    """Whether two forwards want one port of the host; without an address it is on all of them."""
-    addresses = {one.host_address, other.host_address}
-    meet = len(addresses) == 1 or bool(addresses & EVERYWHERE)
-    return meet and (one.protocol, one.host_port) == (other.protocol, other.host_port)
-
-
-def _check_forwards(machine: Machine, wanted: tuple[Forward, ...]) -> None:
-    known = [forward for nic in machine.nics for forward in nic.forwards]
-    for number, forward in enumerate(wanted):
-        if any(same_port(forward, other) for other in [*known, *wanted[:number]]):
-            raise BadInput(
-                f"{machine.name} forwards {forward.protocol} port {forward.host_port} of the host twice.",
-                "Leave one of them out, or choose another port of the host.",
-            )
-
-
-def _model(gen: Generation, kind: AdapterKind, wanted: AdapterModel | None) -> AdapterModel:
-    models: tuple[AdapterModel, ...] = ("tulip",) if kind == "legacy" else gen.synthetic_models
-    if wanted is not None and wanted not in models:
-        raise NotInGeneration(
-            f"A {kind} adapter of a generation {gen.number} machine is {' or '.join(models)}, not {wanted}.",
-            f"Leave out model={wanted}.",
-        )
-    return wanted or models[0]
-
-
-def _mac(machine: Machine, wanted: str | None, fresh: Fresh) -> str:
-    mac = (wanted or fresh.mac()).lower().replace("-", ":")
-    if not MAC.fullmatch(mac) or int(mac[:2], 16) & 1:
-        raise BadInput(f"{wanted} is not a network adapter's address.", "Say mac=52:54:00:12:34:56, for example.")
-    if any(nic.mac == mac for nic in machine.nics):
-        raise Conflict(f"{machine.name} has an adapter with the address {mac} already.", "Leave out mac=.")
-    return mac
-
-
-def _net_boot(gen: Generation, request: NetBootRequest | None, fresh: Fresh) -> NetBoot | None:
-    if request is None:
-        return None
-    if request.protocol == "http" and not gen.http_boot:
-        raise NotInGeneration(
-            "A generation 1 machine cannot boot over HTTP.", "Use --generation 2, or leave out protocol=http."
-        )
-    secret = fresh.secret() if request.protocol == "http" else ""
-    return NetBoot(folder=request.folder, file=request.file, protocol=request.protocol, port=0, secret=secret)
 
 
 def remove_device(machine: Machine, device_id: str) -> Machine:

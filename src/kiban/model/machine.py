@@ -175,3 +175,8 @@ def boot_class(device_id: str) -> BootClass:
     if kind not in ("floppy", "dvd", "disk", "nic"):
         raise ValueError(device_id)
     return kind  # type: ignore[return-value]  # narrowed by the test above, which mypy does not follow
+
+
+def next_id(prefix: str, taken: list[str]) -> str:
+    """The first id of a kind of device (`disk`, `dvd`, `nic`) that is not taken."""
+    return next(name for n in range(1000) if (name := f"{prefix}{n}") not in taken)

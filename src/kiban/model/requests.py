@@ -58,6 +58,18 @@ class NicRequest:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NicChanges:
+    """A change of an adapter: `None` leaves a setting as it is. What it is and its boot folder want the machine off."""
+
+    network: Literal["nat", "none"] | None = None
+    kind: AdapterKind | None = None
+    model: AdapterModel | None = None
+    mac: str | None = None  # "new": one of its own
+    forwards: tuple[Forward, ...] | None = None  # all of them
+    boot: NetBootRequest | Literal["none"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ComRequest:
     """A COM port that leads to a socket (the machine's own without a path) or a file."""
 

@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from kiban.model.contract import MAC
 from kiban.model.foreign import ForeignMachine, ForeignNic
 from kiban.model.generations import AdapterKind, AdapterModel, Generation
+from kiban.model.nics import MAC
 from kiban.model.requests import NicRequest
 from kiban.model.takeover import Notebook
 

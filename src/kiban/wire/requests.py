@@ -100,6 +100,23 @@ class NewNic(Wire):
     boot: NewNetBoot | None = None
 
 
+class NicChanges(Wire):
+    """What to change of a network adapter; what is left out stays."""
+
+    network: Literal["nat", "none"] | None = None
+    kind: AdapterKind | None = None
+    model: AdapterModel | None = None
+    mac: (
+        Annotated[str, Field(pattern=r"^(new|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2})$", examples=["52:54:00:12:34:56"])]
+        | None
+    ) = None
+    """An address, or "new" for one of its own."""
+    forwards: Annotated[tuple[NewForward, ...], Field(max_length=64)] | None = None
+    """All of them, in place of those that there are."""
+    boot: NewNetBoot | Literal["none"] | None = None
+    """What to boot from over the network, or "none"."""
+
+
 class NewCom(Wire):
     """A COM port and where it leads."""
 

@@ -14,6 +14,7 @@ from kiban.model.requests import (
     DvdRequest,
     MachineRequest,
     NetBootRequest,
+    NicChanges,
     NicRequest,
 )
 from kiban.wire import answers, requests
@@ -40,14 +41,25 @@ def dvd_request(dvd: requests.NewDvd | str) -> DvdRequest:
 
 def nic_request(nic: requests.NewNic) -> NicRequest:
     """An adapter that is asked for; its MAC in lower case, as the model has it."""
-    boot = nic.boot
     return NicRequest(
         network=nic.network,
         kind=nic.kind,
         model=nic.model,
         mac=nic.mac and nic.mac.lower(),
         forwards=tuple(_forward(forward) for forward in nic.forwards),
-        boot=None if boot is None else NetBootRequest(folder=boot.folder, file=boot.file, protocol=boot.protocol),
+        boot=None if nic.boot is None else _net_boot(nic.boot),
+    )
+
+
+def nic_changes(wanted: requests.NicChanges) -> NicChanges:
+    """A change of an adapter that is asked for."""
+    return NicChanges(
+        network=wanted.network,
+        kind=wanted.kind,
+        model=wanted.model,
+        mac=wanted.mac and wanted.mac.lower(),
+        forwards=None if wanted.forwards is None else tuple(_forward(forward) for forward in wanted.forwards),
+        boot=_net_boot(wanted.boot) if isinstance(wanted.boot, requests.NewNetBoot) else wanted.boot,
     )
 
 
@@ -86,6 +98,10 @@ def machine(view: object) -> answers.Machine:
 def machine_json(view: object) -> Mapping[str, Any]:
     """The same as plain JSON, which is what a job keeps."""
     return machine(view).model_dump(mode="json")
+
+
+def _net_boot(boot: requests.NewNetBoot) -> NetBootRequest:
+    return NetBootRequest(folder=boot.folder, file=boot.file, protocol=boot.protocol)
 
 
 def _forward(forward: requests.NewForward) -> Forward:

@@ -41,7 +41,12 @@ class PortForward:
     @property
     def rule(self) -> str:
         """QEMU's form: tcp:127.0.0.1:2222-:22."""
-        return f"{self.protocol}:{self.host_address}:{self.host_port}-:{self.guest_port}"
+        return f"{self.place}-:{self.guest_port}"
+
+    @property
+    def place(self) -> str:
+        """The host's side of it: tcp:127.0.0.1:2222."""
+        return f"{self.protocol}:{self.host_address}:{self.host_port}"
 
 
 def parse_forward(text: str) -> PortForward:
@@ -129,26 +134,37 @@ def netdev(
     return made
 
 
-def with_dhcp6(made: dict[str, Any], *, netdev_id: str, hub: int, listener: Path) -> list[dict[str, Any]]:
-    """Returns the netdevs, with ids, that put the DHCPv6 server of `dhcp6` on the network of `netdev` beside the guest.
+def port(netdev_id: str, hub: int) -> dict[str, Any]:
+    """Returns the netdev that an adapter is attached to: a port of a hub, so that what it leads to can be changed.
 
-    The adapter is attached to `netdev_id`. Nothing is lost for it while that server is away, and it may come back.
+    QEMU has no command to attach an adapter to another netdev, but a hub's other ports come and go as they like. `hub`
+    is its number, another one for each adapter of the machine.
+    """
+    return {"type": "hubport", "id": netdev_id, "hubid": hub}
+
+
+def user_id(netdev_id: str) -> str:
+    """Id of the user-mode network that an adapter's hub leads to."""
+    return f"{netdev_id}-user"
+
+
+def network(made: dict[str, Any], *, netdev_id: str, hub: int, dhcp6: Path | None = None) -> list[dict[str, Any]]:
+    """Returns the netdevs, with ids, that are to be on an adapter's hub, each after what it needs.
 
     Args:
         made: what `netdev` returned.
-        netdev_id: id of the netdev for the adapter.
-        hub: number of the hub, another one for each network of the machine.
-        listener: Unix socket that QEMU makes.
+        netdev_id: id of the netdev of the adapter.
+        hub: number of the hub.
+        dhcp6: Unix socket that QEMU makes for the DHCPv6 server of `dhcp6`, where there is to be one beside the guest.
+            Nothing is lost for the guest while that server is away, and it may come back.
     """
-    user, server = f"{netdev_id}-user", f"{netdev_id}-dhcp6"
-    address = {"type": "unix", "path": str(listener)}
-    return [
-        {**made, "id": user},
-        {"type": "stream", "id": server, "server": True, "addr": address},
-        {"type": "hubport", "id": f"{user}-port", "hubid": hub, "netdev": user},
-        {"type": "hubport", "id": f"{server}-port", "hubid": hub, "netdev": server},
-        {"type": "hubport", "id": netdev_id, "hubid": hub},
-    ]
+    user = user_id(netdev_id)
+    found = [{**made, "id": user}, {**port(f"{user}-port", hub), "netdev": user}]
+    if dhcp6 is not None:
+        server, address = f"{netdev_id}-dhcp6", {"type": "unix", "path": str(dhcp6)}
+        found.append({"type": "stream", "id": server, "server": True, "addr": address})
+        found.append({**port(f"{server}-port", hub), "netdev": server})
+    return found
 
 
 def _check_distinct(forwards: Sequence[PortForward]) -> None:

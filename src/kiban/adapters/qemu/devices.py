@@ -288,9 +288,7 @@ def nic(machine: Machine, nic: Nic, *, rom: str) -> Props:
     """
     where = layout(machine.generation, machine.board.layout)
     driver = {"virtio": "virtio-net-pci", "tulip": "tulip", "e1000e": "e1000e"}[nic.model]
-    props = {"driver": driver, "id": nic.id, "mac": nic.mac, "romfile": rom}
-    if nic.network != "none":
-        props["netdev"] = netdev_id(nic)
+    props = {"driver": driver, "id": nic.id, "mac": nic.mac, "romfile": rom, "netdev": netdev_id(nic)}
     if machine.generation == 2:
         return {**props, "bus": f"port-nic{nic.slot}"}
     addresses = where.legacy if nic.kind == "legacy" else where.synthetic

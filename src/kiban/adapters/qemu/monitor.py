@@ -85,6 +85,10 @@ class Monitor:
         except (ExecInterruptedError, QMPError, OSError) as error:
             raise Failed(f"QEMU ended during {command}.") from error
 
+    async def human(self, command: str) -> str:
+        """What QEMU says to a line of its human monitor, for the few commands that QMP does not have."""
+        return str(await self.run("human-monitor-command", {"command-line": command})).strip()
+
     async def status(self) -> str:
         """QEMU's run state: running, paused, inmigrate, postmigrate, …"""
         return str((await self.run("query-status"))["status"])
