@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,8 +61,8 @@ def send(dialog: Locator, button: str = "Save") -> None:
     expect(dialog).to_have_count(0)
 
 
-def choose(dialog: Locator, label: str, option: str) -> None:
-    dialog.get_by_label(label).click()
+def choose(dialog: Locator, label: str, option: str, *, exact: bool = False) -> None:
+    dialog.get_by_label(label, exact=exact).click()
     dialog.page.get_by_role("option", name=option).click()
 
 
@@ -155,6 +156,41 @@ def test_what_a_running_machine_takes_is_offered_and_the_rest_is_greyed(
     expect(dialog.get_by_role("button", name="Remove")).to_be_disabled()
 
 
+def test_an_adapter_is_changed_in_its_place(page: Page, client: kiban.Client) -> None:
+    """Follows on the test before: it runs, and its adapter nic0 has a forward."""
+    visit(page, "m1")
+    before = client.machine("m1").nics[0]
+    with socket.socket() as taken, socket.socket() as free:
+        for one in (taken, free):
+            one.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy, port = taken.getsockname()[1], free.getsockname()[1]
+        dialog = form(page, "Change nic0")
+        expect(dialog).to_contain_text("Only network and forwards of nic0 can be changed while m1 is")
+        for label in ("MAC address", "Folder to boot from"):
+            expect(dialog.get_by_label(label)).to_be_disabled()
+        expect(dialog.get_by_label("Host port")).to_have_value("7022")
+        press(dialog, "Forward a port of the host")
+        dialog.get_by_label("Host port").nth(1).fill(str(busy))
+        dialog.get_by_label("Guest port").nth(1).fill("80")
+        press(dialog, "Save")
+        expect(dialog.get_by_role("alert")).to_contain_text(f"The tcp port {busy} on 127.0.0.1 is taken.")
+        free.close()
+        dialog.get_by_label("Host port").nth(1).fill(str(port))
+        dialog.get_by_role("button", name="Remove this forward").first.click()
+        send(dialog)
+    expect(branch(page, "Network Adapter")).to_contain_text(f"tcp {port} → 80")
+    expect(branch(page, "Network Adapter")).not_to_contain_text("7022")
+    with socket.create_connection(("127.0.0.1", port)):
+        pass  # it is open
+    dialog = form(page, "Change nic0")
+    choose(dialog, "Network", "not connected", exact=True)
+    send(dialog)
+    expect(branch(page, "Network Adapter")).to_contain_text("not connected")
+    view = client.machine("m1").nics[0]
+    assert (view.network, view.mac, len(view.forwards)) == ("none", before.mac, 1)
+
+
 def test_discs_change_while_it_runs(page: Page, client: kiban.Client, there: World) -> None:
     visit(page, "m1")
     expect(page.locator(".k-bar .k-state")).to_have_text("Running")
@@ -169,6 +205,17 @@ def test_discs_change_while_it_runs(page: Page, client: kiban.Client, there: Wor
     expect(branch(page, "IDE Controller 0")).to_contain_text("empty")
     expect(page.get_by_role("button", name="Eject dvd0")).to_have_count(0)
     client.stop("m1", force=True)
+
+
+def test_an_adapter_becomes_another_while_it_is_off(page: Page, client: kiban.Client) -> None:
+    visit(page, "m1")
+    dialog = form(page, "Change nic0")
+    choose(dialog, "Kind", "Legacy Network Adapter")
+    choose(dialog, "Network", "NAT", exact=True)
+    dialog.get_by_label("MAC address").fill("52:54:00:AA:BB:CC")
+    send(dialog)
+    nic = client.machine("m1").nics[0]
+    assert (nic.kind, nic.network, nic.mac) == ("legacy", "nat", "52:54:00:aa:bb:cc")
 
 
 def rows(dialog: Locator) -> Locator:
@@ -225,6 +272,16 @@ def test_secure_boot_com_ports_and_network_boot(page: Page, client: kiban.Client
     choose(dialog, "Served over", "HTTP")
     send(dialog, "Add")
     assert [nic.boot and nic.boot.protocol for nic in client.machine("m2").nics] == [None, "http"]
+    dialog = form(page, "Change nic1")
+    expect(dialog.get_by_label("File in it")).to_have_value("a.iso")
+    choose(dialog, "Served over", "TFTP")
+    send(dialog)
+    assert [nic.boot and nic.boot.protocol for nic in client.machine("m2").nics] == [None, "tftp"]
+    dialog = form(page, "Change nic1")
+    dialog.get_by_label("Folder to boot from").fill("")
+    choose(dialog, "Model", "e1000e")
+    send(dialog)
+    assert [(nic.boot, nic.model) for nic in client.machine("m2").nics] == [(None, "virtio"), (None, "e1000e")]
     dialog = form(page, "Change: COM 2")
     choose(dialog, "Leads to", "a socket of the host")
     send(dialog)

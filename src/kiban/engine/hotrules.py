@@ -53,14 +53,15 @@ def with_changed(handle: Handle, nic_id: str, changes: NicChanges) -> Machine:
 
 def check_changes(handle: Handle, nic_id: str, *names: str) -> None:
     """Conflict when what an adapter is (names of FIXED) is to change while the machine runs."""
-    if handle.alive and names:
-        *most, last = (FIXED[name] for name in names)
-        what = f"{', '.join(most)} and {last}" if most else last
-        raise Conflict(
-            f"The {what} of {nic_id} cannot be changed while {handle.name} is {handle.state}: firmware and guest have "
-            "found the adapter as it is.",
-            f"Stop the machine first: kiban stop {handle.name}",
-        )
+    if not handle.alive or not names:
+        return
+    said = f"The {FIXED[names[0]]} of {nic_id} cannot be changed while {handle.name} is {handle.state}"
+    if len(names) > 1:
+        said = f"Only network and forwards of {nic_id} can be changed while {handle.name} is {handle.state}"
+    raise Conflict(
+        f"{said}: firmware and guest have found the adapter as it is.",
+        f"Stop the machine first: kiban stop {handle.name}",
+    )
 
 
 def without(handle: Handle, device_id: str) -> Machine:

@@ -55,7 +55,7 @@ def described(view: MachineView, words: Words) -> dict[str, str]:
     """What each disk, DVD drive and adapter is, by its id, in a line."""
     drives: list[Disk | Dvd] = [*view.disks, *view.dvds]
     on = {drive.id: f"{drive.id}, {BUS_NAMES[drive.bus]}: {_content(drive, words)}" for drive in drives}
-    return on | {nic.id: _nic(nic) for nic in view.nics}
+    return on | {nic.id: _nic(nic, words) for nic in view.nics}
 
 
 def _general(view: MachineView, words: Words) -> Iterator[str]:
@@ -114,20 +114,22 @@ def _content(drive: Disk | Dvd, words: Words) -> str:
 def _adapters(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     synthetic = [nic for nic in view.nics if nic.kind == "synthetic"]
     legacy = [nic for nic in view.nics if nic.kind == "legacy"]
-    yield _nics("nic", words("hardware nic"), synthetic)
+    yield _nics("nic", words("hardware nic"), synthetic, words)
     if gen.legacy_adapters:
-        yield _nics("legacy", words("hardware legacy nic"), legacy)
+        yield _nics("legacy", words("hardware legacy nic"), legacy, words)
     else:
         yield Branch("legacy", words("hardware legacy nic"), reason=words("why no legacy nic"))
 
 
-def _nics(key: str, title: str, nics: Sequence[Nic]) -> Branch:
-    return Branch(key, title, tuple(_nic(nic) for nic in nics), devices=tuple(nic.id for nic in nics))
+def _nics(key: str, title: str, nics: Sequence[Nic], words: Words) -> Branch:
+    return Branch(key, title, tuple(_nic(nic, words) for nic in nics), devices=tuple(nic.id for nic in nics))
 
 
-def _nic(nic: Nic) -> str:
+def _nic(nic: Nic, words: Words) -> str:
+    if nic.network == "none":
+        return f"{nic.id}: {nic.model}, {nic.mac}, {words('network none')}"
     forwards = "".join(f", {f.protocol} {f.host_port} → {f.guest_port}" for f in nic.forwards)
-    return f"{nic.id}: {nic.model}, {nic.mac}, {nic.network}{forwards}"
+    return f"{nic.id}: {nic.model}, {nic.mac}, NAT{forwards}"
 
 
 def _coms(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:

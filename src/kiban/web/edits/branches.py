@@ -104,6 +104,9 @@ class Tree:
             insert, take = partial(drives.insert, drive=device), partial(drives.eject, drive=device)
             self._icon("album", words("medium of", drive=device), "devices.insert", insert)
             eject = self._icon("eject", words("eject", drive=device), "devices.eject", take)
+        if kind == "nic":
+            change = partial(adapters.change, device=device)
+            self._icon("edit", words("change nic", nic=device), "devices.change_nic", change)
         remove = partial(drives.remove, device=device)
         self._icon("close", words("remove device", device=device), "devices.remove_device", remove)
         return eject

@@ -149,6 +149,13 @@ class Form:
         """What is in the fields of these names; BadInput for what has no meaning."""
         return {key: self._fields[key].convert(self._fields[key].element.value) for key in keys}
 
+    def keep(self, *keys: str) -> None:
+        """Let fields be seen and not be changed; the form says why."""
+        for key in keys:
+            element = self._fields[key].element
+            if isinstance(element, DisableableElement):
+                element.set_enabled(False)
+
     async def ask(self, send: Callable[[], Awaitable[object]]) -> None:
         """Show it until it is left, or `send` has done what was asked for."""
         self._send = send
