@@ -220,7 +220,7 @@ def test_what_the_guest_has_found_is_refused_while_it_runs(there: World, changes
     async def go() -> None:
         host, handle = await running(there)
         before = handle.machine
-        with pytest.raises(Conflict, match="of nic0 can(not)? be changed while web is running: firmware") as caught:
+        with pytest.raises(Conflict, match=r"of nic0 can(not)? be changed while web is running: firmware") as caught:
             await rewiring.change(host, handle, "nic0", replace(changes, network="none"))
         assert "kiban stop web" in caught.value.hint
         assert store.load(handle.directory) == handle.machine == before

@@ -20,10 +20,12 @@ COMPLETE = (
     "model/contract.py",
     "model/edit.py",
     "model/generations.py",
+    "model/nics.py",
     "model/states.py",
     "model/units.py",
     "engine/bootcheck.py",
     "engine/bootwatch.py",
+    "engine/cables.py",
     "engine/hotrules.py",
 )
 """The modules all of whose texts are known; it only grows."""
@@ -34,6 +36,9 @@ SILENT: dict[str, tuple[str, ...]] = {
         "from kiban.adapters.bootcheck.child import main; main()",
         "rock ridge",
         "Perform MOK management",
+        "info network",
+        "hostfwd_add {} {}",
+        "hostfwd_remove {} {}",
         "Microsoft Windows",
         "check of {}'s boot media",
         "look at",

@@ -53,15 +53,14 @@ def with_changed(handle: Handle, nic_id: str, changes: NicChanges) -> Machine:
 
 def check_changes(handle: Handle, nic_id: str, *names: str) -> None:
     """Conflict when what an adapter is (names of FIXED) is to change while the machine runs."""
-    if not handle.alive or not names:
-        return
-    said = f"The {FIXED[names[0]]} of {nic_id} cannot be changed while {handle.name} is {handle.state}"
-    if len(names) > 1:
-        said = f"Only network and forwards of {nic_id} can be changed while {handle.name} is {handle.state}"
-    raise Conflict(
-        f"{said}: firmware and guest have found the adapter as it is.",
-        f"Stop the machine first: kiban stop {handle.name}",
-    )
+    if handle.alive and names:
+        name, state = handle.name, handle.state
+        said = f"Only network and forwards of {nic_id} can be changed while {name} is {state}"
+        if len(names) == 1:
+            said = f"The {FIXED[names[0]]} of {nic_id} cannot be changed while {name} is {state}"
+        raise Conflict(
+            f"{said}: firmware and guest have found the adapter as it is.", f"Stop the machine first: kiban stop {name}"
+        )
 
 
 def without(handle: Handle, device_id: str) -> Machine:

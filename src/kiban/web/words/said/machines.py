@@ -77,6 +77,25 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{which} cannot be {what} while {name} is {state}.": (
         "{name} は{state:word}のため、{which:said}は{what:word}できません。"
     ),
+    "{said}: firmware and guest have found the adapter as it is.": (
+        "{said:said} (ファームウェアとゲストが認識済みのアダプターです)。"
+    ),
+    "The {what} of {nic} cannot be changed while {name} is {state}": (
+        "{name} は{state:word}のため、{nic} の{what:word}は変更できません"
+    ),
+    "Only network and forwards of {nic} can be changed while {name} is {state}": (
+        "{name} は{state:word}のため、{nic} で変更できるのはネットワークとポートの転送だけです"
+    ),
+    "What {nic} leads to cannot be changed while {name} is {state}: an older Kiban has started it.": (
+        "{name} は古い Kiban で起動されたため、{state:word}の間は {nic} の接続先を変更できません。"
+    ),
+    "{name} has no network adapter {nic}.": "{name} にネットワーク アダプター {nic} はありません。",
+    "QEMU refused {command}: {said}": "QEMU が {command} を拒否しました: {said}",
+    "The {protocol} port {port} on {address} is taken.": "{address} の {protocol} ポート {port} は使用中です。",
+    "Forward another host port, or stop what listens there: ss -tulpn": (
+        "Forward another host port, or stop what listens there.",
+        "ホストの別のポートを転送するか、使用しているプログラムを停止してください。",
+    ),
     "Stop the machine first: kiban stop {name}": (
         "Shut the machine down first.",
         "先に仮想マシンをシャットダウンしてください。",

@@ -38,6 +38,10 @@ TERMS: dict[str, str] = {
     "drives": "ドライブ",
     "adapters": "アダプター",
     "slot": "スロット",
+    "kind": "種類",
+    "model": "モデル",
+    "MAC address": " MAC アドレス",
+    "boot folder": "ネットワーク起動用フォルダー",
     "address": "アドレス",
     "none": "なし",
     # what the host answers
