@@ -11,6 +11,7 @@ import ast
 import itertools
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import kiban
@@ -32,15 +33,29 @@ _SILENT = {
 }
 
 
-def templates(path: Path) -> Iterator[tuple[str, int]]:
-    """The templates of a module and their lines; of the pages only those of errors, since the rest are words there."""
+@dataclass(frozen=True)
+class Said:
+    """A template of a text, and whether it is an error's message or hint."""
+
+    text: str
+    line: int
+    is_error: bool
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it is a whole one."""
+        return self.text[:1].isupper() and self.text.endswith(".")
+
+
+def templates(path: Path) -> Iterator[Said]:
+    """The templates of a module; of the pages only those of errors, since the rest are words there."""
     tree = ast.parse(path.read_text())
     pages = path.relative_to(SOURCE).parts[0] == "web"
     for text, line, fault in _texts(tree, False):
         if fault or not pages:
             for template in _variants(text):
                 if fault or WORDS.search(template):
-                    yield template, line
+                    yield Said(template, line, fault)
 
 
 def same(template: str) -> str:

@@ -218,8 +218,8 @@ async def _take_on(host: Host, folder: Path, note: Note) -> bool:
 
 def refusal(shown: MountView) -> tuple[str, str]:
     """What those are told who want the disk meanwhile."""
-    how = " for writing" if shown.writable else ""
-    return f"{shown.disk} is mounted at {shown.directory}{how}.", f"kiban disk unmount {shown.directory}"
+    sentence = f"{shown.disk} is mounted at {shown.directory}{' for writing' if shown.writable else ''}."
+    return sentence, f"kiban disk unmount {shown.directory}"
 
 
 def clear(folder: Path, note: Note | None) -> None:

@@ -32,7 +32,7 @@ async def fill_in(request: MachineRequest) -> tuple[MachineRequest, list[str]]:
     verdict = advice.suits(profile, request.generation, medium)
     if not verdict.ok:
         raise NotInGeneration(verdict.reason, verdict.hint, code="guest-does-not-suit")
-    warnings = [f"{verdict.reason} Hint: {verdict.hint}."] if verdict.reason else []
+    warnings = [" ".join((verdict.reason, f"Hint: {verdict.hint}."))] if verdict.reason else []
     if profile is None:
         return request, warnings
     warnings += _about_doubt(profile, medium if not request.guest else None)

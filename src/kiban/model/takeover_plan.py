@@ -230,7 +230,7 @@ def _memory(machine: ForeignMachine, gen: Generation, book: Notebook) -> int | N
     there = format_size(memory.startup)
     if memory.minimum is not None and memory.maximum is not None:
         span = f"{format_size(memory.minimum)} to {format_size(memory.maximum)}"
-        there += f" at the start, dynamic {span}"
+        there = f"{there} at the start, dynamic {span}"
         book.left.append(
             f"Dynamic memory ({span}): it has the memory of its start, {format_size(size)}; change it by kiban set "
             "NAME --memory SIZE."

@@ -81,7 +81,7 @@ class HostPage:
             ui.icon(icon).classes(looks)
             with ui.column().classes("k-half k-said"):
                 said = self._words(f"finding {how}")
-                ui.label(f"{self._words.said(finding.name)}: {said}").classes("k-part")
+                ui.label(f"{self._words.term(finding.name)}: {said}").classes("k-part")
                 ui.label(self._words.said(finding.detail))
                 if finding.hint and not finding.ok:
                     advise(self._words, finding.hint)

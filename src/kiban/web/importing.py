@@ -115,7 +115,9 @@ class ImportPage:
             for name, word in names.items()
         ]
         said = self._words.said
-        rows = [{"what": said(row.what), "there": said(row.there), "here": said(row.here)} for row in plan.rows]
+        rows = [
+            {"what": self._words.term(row.what), "there": said(row.there), "here": said(row.here)} for row in plan.rows
+        ]
         table = ui.table(columns=columns, rows=rows, row_key="what")
         table.classes("k-table k-plan").props("flat dense wrap-cells")
 

@@ -174,5 +174,6 @@ def _settings(view: MachineView) -> tuple[object, ...]:
 
 
 def _line(event: Event, words: Words) -> str:
-    more = " ".join(words.said(str(value)) for value in event.data.values() if value not in ("", None))
-    return f"{event.time[11:19]}  {event.kind}  {more}".rstrip()
+    there = {key: str(value) for key, value in event.data.items() if value not in ("", None)}
+    told = (words.term(value) if key == "state" else words.said(value) for key, value in there.items())
+    return f"{event.time[11:19]}  {words.term(event.kind)}  {' '.join(told)}".rstrip()

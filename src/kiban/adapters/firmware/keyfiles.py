@@ -46,9 +46,10 @@ def read_folder(folder: Path) -> Keys:
     for path, database in _named(folder):
         found[database] += siglist.missing(read_file(path, database), found[database])
     if len(found["PK"]) != 1:
-        what = f"{len(found['PK'])} platform keys" if found["PK"] else "no platform key"
+        count = len(found["PK"])
         raise BadInput(
-            f"{folder} holds {what}, and a machine has exactly one.",
+            f"{folder} holds {f'{count} platform keys' if count else 'no platform key'}, "
+            "and a machine has exactly one.",
             f"Put it there as {folder / 'PK.crt'}; without one Secure Boot cannot be on",
             code="no-platform-key",
         )

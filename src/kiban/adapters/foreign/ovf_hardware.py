@@ -193,8 +193,10 @@ class _Hardware:
         place, found = self._place(item), self._resource(item)
         where = f"{place.bus.upper()} {place.controller}:{place.location}"
         if found is None or not found.href:
-            size = f" of {found.capacity} bytes" if found and found.capacity else ""
-            self.left.append(f"The disk at {where} is an empty one{size}, without a file: add a new disk.")
+            self.left.append(
+                f"The disk at {where} is an empty one"
+                f"{f' of {found.capacity} bytes' if found and found.capacity else ''}, without a file: add a new disk."
+            )
             return None
         return ForeignDisk(place=place, path=found.href, image=found.image, capacity=found.capacity, file=None)
 

@@ -65,7 +65,7 @@ class Words:
 
     def term(self, word: str) -> str:
         """A word for a thing: a kind of loader, for example."""
-        return said.TERMS.get(word, word) if self.language == "ja" else word
+        return said.TERMS.get(word) or self.said(word) if self.language == "ja" else word
 
     def advice(self, hint: str) -> Advice:
         """What the service advises."""

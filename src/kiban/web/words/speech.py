@@ -3,8 +3,8 @@
 
 The service speaks English, to programs and on the command line. `said/` has its sentences as templates; what a hole
 holds (a path, a name that a guest chose) comes out as it went in, but where a translation says otherwise: `{kind:word}`
-is one of TERMS or stays as it is, `{why:text}` is said like a text of its own, and `{why:said}` has to be known, or the
-template does not fit.
+is one of TERMS or stays as it is, `{why:text}` is said like a text of its own. `{why:said}` has to be known, and
+`{field:bare}` without blanks, or the template does not fit.
 
 A text can be anybody's: matching looks for each literal part once, from left to right, and the number of looks has a
 bound. What is not found stays English.
@@ -43,6 +43,11 @@ class Template:
     is_part: bool  # of a sentence, so that it holds no whole one
     sentences: int
 
+    @property
+    def size(self) -> int:
+        """Characters of its own."""
+        return sum(map(len, self.literals))
+
     def fits(self, text: str) -> dict[str, str] | None:
         """What its holes hold in `text`, at least a character each; None if it is another sentence."""
         first, *rest = self.literals
@@ -72,12 +77,19 @@ class _Catalogue:
             else:
                 self.whole[english] = made
 
-    def candidates(self, text: str) -> Iterator[Template]:
-        """Those that may fit, first those that begin with the most words of their own."""
-        if text in self.whole:
-            yield self.whole[text]
-        some = self.by_word.get(text.partition(" ")[0], []) + self.by_word.get("", [])
-        yield from sorted(some, key=lambda each: (-len(each.literals[0]), -sum(map(len, each.literals))))
+    def fitting(self, text: str, sentences: int) -> list[tuple[Template, dict[str, str]]]:
+        """The templates of so many sentences that fit, and what is in their holes, the most telling first.
+
+        That is who begins with the most words of his own, then who comes to them first: in "disk0 cannot be read: It
+        has no end." the disk speaks, and not who "has no end".
+        """
+        whole = self.whole.get(text)
+        if whole is not None and whole.sentences == sentences:
+            return [(whole, {})]
+        some = (*self.by_word.get(text.partition(" ")[0], ()), *self.by_word.get("", ()))
+        found = [(each, each.fits(text)) for each in some if each.sentences == sentences]
+        fitting = [(each, held) for each, held in found if held is not None]
+        return sorted(fitting, key=lambda fit: (-len(fit[0].literals[0]), len(fit[1][fit[0].holes[0]]), -fit[0].size))
 
 
 def _pairs(japanese: bool) -> Iterator[tuple[str, str]]:
@@ -146,14 +158,21 @@ class Reading:
         if self.looks <= 0 or depth > DEPTH:
             return None
         self.looks -= 1
-        for candidate in self._there.candidates(text):
-            held = candidate.fits(text) if candidate.sentences == sentences else None
-            filled = None if held is None else self._filled(candidate, held, depth)
-            if filled is not None:
-                return filled
         words, command = parted(text)
-        before = self._sentence(words, depth + 1, sentences) if words and command else None
-        return None if before is None else f"{before}: {command}"
+        for fit, held in self._there.fitting(text, sentences):
+            if words and command and not fit.literals[0]:
+                break  # it may have the words without the command, which say more than one that begins with anything
+            found = self._filled(fit, held, depth)
+            if found is not None:
+                return found
+        if words and command:
+            before = self._sentence(words, depth + 1, sentences)
+            return None if before is None else f"{before}: {command}"
+        if text.endswith(".") and self._japanese:  # a clause that stands alone
+            clauses = (text[:1].lower() + text[1:-1], text[:-1])
+            clause = next(filter(None, (self._sentence(each, depth + 1, sentences) for each in clauses)), None)
+            return None if clause is None else f"{clause}。"
+        return None
 
     def _filled(self, chosen: Template, held: Mapping[str, str], depth: int) -> str | None:
         found, sentence = "", False
@@ -174,6 +193,8 @@ class Reading:
         if kind == "thing":
             thing, bracket, what = value.rpartition(" (")
             return f"{thing} ({said.TERMS[what[:-1]]})" if bracket and what[:-1] in said.TERMS else value
+        if kind == "bare":
+            return None if " " in value else value
         if kind == "text" and value in said.TERMS:
             return said.TERMS[value]
         found, every = self.text(value, depth + 1)

@@ -7,16 +7,44 @@ other words. The command at the end of a hint is no part of it, unless a page ha
 
 from __future__ import annotations
 
-from kiban.web.words.said import bootcheck, contract, machines, terms
+from kiban.web.words.said import (
+    bootcheck,
+    contract,
+    damaged,
+    disks,
+    firmware,
+    host,
+    machines,
+    media,
+    plans,
+    qemu,
+    takeover,
+    terms,
+)
 
 PROGRAMS = (
     *("kiban", "apt", "chmod", "df", "dmesg", "findmnt", "fuser", "id", "kill", "ls", "lsof", "mkdir", "modprobe"),
     *("openssl", "qemu-img", "ss", "tail", "tar", "useradd"),
 )
 """What the commands of hints begin with."""
-PARTS = (bootcheck, contract, machines)
+PARTS = (bootcheck, contract, machines, disks, media, plans, takeover, host, qemu, firmware, damaged)
 SAID: dict[str, str | tuple[str, str]] = {english: said for part in PARTS for english, said in part.SAID.items()}
 CLAUSES = bootcheck.CLAUSES
 TERMS = terms.TERMS
-OTHERS: frozenset[str] = frozenset()
-"""What is not in the source of the service: it is put together, or another's."""
+OTHERS = frozenset(
+    (
+        "{name}: {why}",
+        "({hint})",
+        "Hint: {hint}.",
+        "{field}: It is missing.",
+        "{field}: It takes a path on the host of the machines, from / on.",
+        "{field}: Input should be greater than or equal to {least}.",
+        "{field}: Input should be less than or equal to {most}.",
+        "{field}: String should have at most {most} characters.",
+        "{field}: String should have at least {least} character.",
+        "{field}: String should match pattern {pattern}.",
+        "{field}: Input should be {choices}.",
+        "{field}: Value error, {why}.",
+    )
+)
+"""What is not in the source of the service: it is put together of others, or pydantic says it of a field."""

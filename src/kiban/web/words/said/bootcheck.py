@@ -85,55 +85,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The shim's vendor section is cut off.": "shim のベンダー セクションが途中で切れています。",
     "Its sections are larger than the file.": "セクションがファイルより大きくなっています。",
     "Its certificate table is not at its end.": "証明書テーブルが末尾にありません。",
-    "It is too small for a FAT file system.": "FAT ファイル システムには小さすぎます。",
-    "It holds no FAT file system.": "FAT ファイル システムがありません。",
-    "It holds no FAT file system: its boot sector names no kind of medium.": (
-        "FAT ファイル システムがありません (ブート セクターにメディアの種類がありません)。"
-    ),
-    "Its FAT file system has fields in its boot sector that firmware does not accept.": (
-        "FAT ファイル システムのブート セクターに、ファームウェアが受け付けない値があります。"
-    ),
-    "Its FAT file system has no room for files.": "FAT ファイル システムにファイルのための領域がありません。",
-    "Its FAT16 file system has {clusters} clusters, with which firmware does not mount it.": (
-        "FAT16 ファイル システムのクラスターが {clusters} 個で、ファームウェアはこれをマウントしません。"
-    ),
-    "Its FAT32 file system has {clusters} clusters, with which firmware does not mount it.": (
-        "FAT32 ファイル システムのクラスターが {clusters} 個で、ファームウェアはこれをマウントしません。"
-    ),
-    "Make the file system anew and let the tool choose the FAT's width": (
-        "ファイル システムを作り直し、FAT の種類はツールに選ばせてください"
-    ),
-    "A folder of its FAT file system is larger than folders can be.": (
-        "FAT ファイル システムのフォルダーが大きすぎます。"
-    ),
-    "A chain of its FAT file system leads to cluster {cluster}, which does not exist.": (
-        "FAT ファイル システムのチェーンが、存在しないクラスター {cluster} を指しています。"
-    ),
-    "A chain of clusters in its FAT file system leads back to itself.": (
-        "FAT ファイル システムのクラスター チェーンがループしています。"
-    ),
-    "A file's chain of clusters in its FAT file system ends before the file does.": (
-        "FAT ファイル システムで、ファイルのクラスター チェーンがファイルより先に終わっています。"
-    ),
-    "It holds no ISO 9660 file system.": "ISO 9660 ファイル システムがありません。",
-    "A file of its ISO 9660 file system is in more pieces than files can be.": (
-        "ISO 9660 ファイル システムのファイルが細かく分かれすぎています。"
-    ),
-    "A folder of its ISO 9660 file system is larger than folders can be.": (
-        "ISO 9660 ファイル システムのフォルダーが大きすぎます。"
-    ),
-    "A folder of its ISO 9660 file system has a broken record.": (
-        "ISO 9660 ファイル システムのフォルダーに壊れたレコードがあります。"
-    ),
-    "Its protective MBR promises a GPT partition table, but both copies of that are damaged or missing.": (
-        "保護 MBR は GPT パーティション テーブルがあることを示していますが、両方のコピーが壊れているか、ありません。"
-    ),
-    "Look at the disk with a partitioning tool, for instance sfdisk --verify": (
-        "パーティション ツールでディスクを確認してください (例: sfdisk --verify)"
-    ),
-    "Its GPT has {len} partitions, which is more than a disk to boot from can need.": (
-        "GPT に {len} 個のパーティションがあります。起動ディスクには多すぎます。"
-    ),
     "See what it tried: kiban screenshot {name}": (
         "Its screen shows what it tried.",
         "試したものは画面に表示されています。",
@@ -200,7 +151,6 @@ SAID: dict[str, str | tuple[str, str]] = {
         "Make a generation 1 machine for it.",
         "これには第 1 世代の仮想マシンを作成してください。",
     ),
-    "{name} does not say by its name what it is.": "{name} はファイル名から形式を判断できません。",
 }
 CLAUSES: dict[str, str] = {
     "cannot be read: {message}": "を読み取れません ({message:text})",

@@ -224,4 +224,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "restoring memory": "メモリを復元しています",
     "its saved memory was given up": "保存されたメモリは破棄されました",
     "{name} does not start while that is so.": "そのままでは {name} は起動できません。",
+    "End it there: it is connected to QEMU's own socket.": (
+        "そちらを終了してください (QEMU のソケットに直接接続しています)。"
+    ),
 }
