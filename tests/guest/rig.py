@@ -45,10 +45,11 @@ def until(look: Callable[[], T], what: str, *, wait: float = WAIT) -> T:
 
 
 class Service:
-    """`kiban serve` on directories of its own; it can be killed and started again."""
+    """`kiban serve` on directories of its own; it can be killed and started again. `options` are its command's."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *options: str) -> None:
         self.root = root
+        self._options = options
         self.environment = os.environ | {"KIBAN_STATE": str(root / "s"), "KIBAN_RUNTIME": str(root / "r")}
         self.client: Client = kiban.connect(f"unix://{root}/r/service.sock")
         self.process: subprocess.Popen[str] | None = None
@@ -57,7 +58,11 @@ class Service:
         """Start it and wait until it answers."""
         with (self.root / "service.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*KIBAN, "serve", "-o", "json"], env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+                [*KIBAN, "serve", "-o", "json", *self._options],
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
             )
         assert self.process.stdout is not None
         said = ""
