@@ -246,6 +246,8 @@ def test_what_is_made_to_take_long_stays_as_it_is() -> None:
         "is signed by " * 300,
         ". ".join(["x refuses y: z has no file"] * 140),
         "Did you mean " * 300 + "?",
+        ": kiban a" * 440 + ".",
+        ": kiban a;" * 390,
         "x" * 100_000,
     ]
     assert JAPANESE.said(hostile[-1]) == hostile[-1]

@@ -30,7 +30,7 @@ TOGETHER = 3
 DEPTH = 5
 """Clauses in clauses."""
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=\S)")
-_COMMAND = re.compile(rf"(?:^|: )((?:{'|'.join(said.PROGRAMS)})(?: [^;]*)?)$")
+_COMMAND = re.compile(rf"(?:^|: )((?:{'|'.join(said.PROGRAMS)})(?: [^;]+)?)$")
 
 
 @dataclass(frozen=True)
@@ -214,5 +214,5 @@ def say(text: str, *, japanese: bool) -> str:
 
 def parted(hint: str) -> tuple[str, str]:
     """A hint, and the command that it ends with; either may be empty."""
-    found = _COMMAND.search(hint) if len(hint) <= LONGEST else None
+    found = None if len(hint) > LONGEST or hint.endswith((".", ";")) else _COMMAND.search(hint)
     return (hint[: found.start()], found[1]) if found else (hint, "")

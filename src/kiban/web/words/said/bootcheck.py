@@ -70,7 +70,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "No process can be started to look at media: {strerror}.": (
         "メディアを調べるプロセスを開始できません ({strerror:text})。"
     ),
-    "See also": "あわせて確認してください",
     "{path} does not exist.": "{path} がありません。",
     "{path} cannot be read.": "{path} を読み取れません。",
     "Look at its owner and mode": "所有者とアクセス許可を確認してください",
@@ -99,7 +98,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} is a generation 1 machine: its BIOS asks nobody what it may start.": (
         "{name} は第 1 世代の仮想マシンです。BIOS は何でも起動します。"
     ),
-    "Secure Boot is generation 2's": "セキュアブートは第 2 世代の機能です",
     "{name} is {state}, so what is on its disk may change.": (
         "{name} は{state:word}のため、ディスクの内容が変わる可能性があります。"
     ),
@@ -150,6 +148,11 @@ SAID: dict[str, str | tuple[str, str]] = {
     "kiban create OTHER --generation 1 --dvd {name}": (
         "Make a generation 1 machine for it.",
         "これには第 1 世代の仮想マシンを作成してください。",
+    ),
+    "See also: kiban doctor": ("See also the page of the host.", "ホストのページも確認してください。"),
+    "Secure Boot is generation 2's: kiban create NAME --generation 2": (
+        "Secure Boot is generation 2's.",
+        "セキュアブートは第 2 世代の機能です。",
     ),
 }
 CLAUSES: dict[str, str] = {

@@ -215,7 +215,6 @@ SAID: dict[str, str | tuple[str, str]] = {
         "第 2 世代を使うか、TFTP を選んでください。",
     ),
     "{name} has no device {device_id}.": "{name} にデバイス {device_id} がありません。",
-    "Add one": "追加してください",
     "Give the files on an ISO with --dvd.": ("Give the files on an ISO.", "ファイルを ISO で渡してください。"),
     "There is no generation {number}.": "第 {number} 世代はありません。",
     "Say --generation 1 or --generation 2.": ("Choose generation 1 or 2.", "第 1 世代か第 2 世代を選んでください。"),
@@ -255,4 +254,5 @@ SAID: dict[str, str | tuple[str, str]] = {
     "'{shown}' is not a size.": "「{shown}」はサイズではありません。",
     "A size of '{shown}' is nothing.": "「{shown}」のサイズは 0 です。",
     "'{shown}' is more than any machine can have.": "「{shown}」はどの仮想マシンにも大きすぎます。",
+    "Add one: kiban set NAME --add-dvd ISO": ("Add one.", "追加してください。"),
 }

@@ -9,16 +9,12 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} is a differencing disk and needs its parent, '{shown}'.": (
         "{path} は差分ディスクで、親ディスク「{shown}」が必要です。"
     ),
-    "Make it whole first": "先に 1 つの完全なディスクにしてください",
     "{path} does not say what format its parent '{shown}' has.": (
         "{path} に親ディスク「{shown}」の形式が書かれていません。"
     ),
     "Say it, if you know": "わかる場合は指定してください",
     "{path} refers to '{name}', and nothing proves that it was made on it here.": (
         "{path} は「{name}」を参照していますが、このホストでその上に作られたという証拠がありません。"
-    ),
-    "If both are to be trusted, lay them into one folder and make it whole": (
-        "両方とも信頼できる場合は、同じフォルダーに置いて 1 つの完全なディスクにしてください"
     ),
     "{path} was changed since {path2} was made on it.": "{path2} を作った後に {path} が変更されました。",
     "Put back the parent as it was then, with its time (cp -p)": "当時の親ディスクを更新日時ごと戻してください (cp -p)",
@@ -30,7 +26,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} has sectors of {logical_sector} bytes, which QEMU cannot make.": (
         "{path} のセクターは {logical_sector} バイトですが、QEMU では作れません。"
     ),
-    "Convert it to a new disk": "新しいディスクに変換してください",
     "{path} has {format_size}, so {format_size2} would make it smaller.": (
         "{path} は {format_size} のため、{format_size2} にすると小さくなります。"
     ),
@@ -116,9 +111,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} is larger than its parent, a {name}, which cannot grow in place.": (
         "{path} は親ディスクより大きく、親の形式 {name} は拡張できません。"
     ),
-    "Make a whole disk of it instead": "代わりに 1 つの完全なディスクを作ってください",
     "{path} is being merged already.": "{path} はすでに結合中です。",
-    "Wait for that to end": "終わるまでお待ちください",
     "{target} exists already.": "{target} はすでにあります。",
     "Choose another name, or remove it": "別の名前にするか、既存のものを削除してください",
     "{parent} may not be written to.": "{parent} に書き込めません。",
@@ -279,4 +272,26 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{disk} is mounted at {directory} for writing.": "{disk} は {directory} に書き込み用でマウントされています。",
     "{disk} is mounted at {directory}.": "{disk} は {directory} にマウントされています。",
     "See all": "すべての確認",
+    "qemu-img check said nothing intelligible.": "qemu-img check の応答を解釈できません。",
+    "qemu-img info said nothing intelligible.": "qemu-img info の応答を解釈できません。",
+    "qemu-img could not make {target}: {reason}.": "qemu-img は {target} を作成できませんでした ({reason:text})。",
+    "qemu-img did not do it with {source}: {reason}.": "qemu-img は {source} を処理できませんでした ({reason:text})。",
+    "qemu-img said more than can be true.": "qemu-img の応答が多すぎます。",
+    "qemu-img {arguments} took over {timeout} s.": "qemu-img {arguments} が {timeout} 秒を超えました。",
+    "Make it whole first: kiban disk convert": (
+        "Convert it into a whole disk first.",
+        "先に 1 つの完全なディスクに変換してください。",
+    ),
+    "If both are to be trusted, lay them into one folder and make it whole: kiban disk convert": (
+        "If both are to be trusted, lay them into one folder and convert it into a whole disk.",
+        "両方とも信頼できる場合は、同じフォルダーに置いて 1 つの完全なディスクに変換してください。",
+    ),
+    "Convert it to a new disk: kiban disk convert": ("Convert it to a new disk.", "新しいディスクに変換してください。"),
+    "Make a whole disk of it instead: kiban disk convert": (
+        "Convert it into a whole disk instead.",
+        "代わりに 1 つの完全なディスクに変換してください。",
+    ),
+    "Look at it: kiban disk check": ("Check the disk.", "ディスクの整合性を検査してください。"),
+    "kiban info {name}": ("Its page says more.", "詳細は仮想マシンのページで確認できます。"),
+    "Wait for that to end": "終わるまでお待ちください",
 }

@@ -122,7 +122,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{named} cannot be typed on a US keyboard.": "{named} は US キーボードで入力できません。",
     "Only ASCII can be typed.": "入力できるのは ASCII だけです。",
     "{name} is running already, started by somebody else.": "{name} は別の方法ですでに起動されています。",
-    "A service with the same state directory started it": "同じ状態ディレクトリを使う別のサービスが起動しました",
     "It cannot boot from the network: iPXE is not installed (apt install ipxe).": (
         "It cannot boot from the network: iPXE is not installed: apt install ipxe",
         "ネットワークから起動できません。iPXE がインストールされていません: apt install ipxe",
@@ -157,9 +156,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} was changed since.": "{path} はその後に変更されています。",
     "{id} of {name} has not been copied wholly, and its source cannot be read: {error}": (
         "{name} の {id} はまだすべてコピーされていませんが、コピー元を読み取れません ({error:text})。"
-    ),
-    "Bring {parent} back as it was when it was imported, then": (
-        "{parent} をインポート時の状態に戻してから起動してください"
     ),
     "{id} of {name} could not be copied: QEMU could not read its source, or write the copy.": (
         "{name} の {id} をコピーできませんでした。QEMU がコピー元を読み取れないか、コピー先に書き込めません。"
@@ -226,5 +222,17 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} does not start while that is so.": "そのままでは {name} は起動できません。",
     "End it there: it is connected to QEMU's own socket.": (
         "そちらを終了してください (QEMU のソケットに直接接続しています)。"
+    ),
+    "A service with the same state directory started it: kiban ls": (
+        "A service with the same state directory started it.",
+        "同じ状態ディレクトリを使う別のサービスが起動しました。",
+    ),
+    "Bring {parent} back as it was when it was imported, then: kiban start {name}": (
+        "Bring {parent} back as it was when it was imported, then start it.",
+        "{parent} をインポート時の状態に戻してから起動してください。",
+    ),
+    "See why: kiban info. It is tried again at the next start.": (
+        "It is tried again at the next start.",
+        "次回の起動時に再試行されます。",
     ),
 }

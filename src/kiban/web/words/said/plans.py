@@ -17,15 +17,12 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Use one of {join}.": "次から選んでください: {join}。",
     "The description says which format its disks have.": "ディスクの形式は記述ファイルに書かれています。",
     "Leave out --format.": ("Choose no format.", "形式を指定しないでください。"),
-    "Import it alone, with its format named": (
-        "Import it alone, and choose its format.",
-        "ディスクだけを、形式を選んでインポートしてください。",
-    ),
     "{asked} is newer than this host's osinfo-db: it is treated like {name}.": (
         "{asked} はこのホストの osinfo-db より新しいため、{name} として扱います。"
     ),
     "The disc is taken for {name}; if it is {others}, say so: --guest.": (
-        "ディスクは {name} と判断されました。{others} の場合は、ゲストとして指定してください (--guest)。"
+        "The disc is taken for {name}; if it is {others}, say so under Management.",
+        "ディスクは {name} と判断されました。{others} の場合は、[管理] でゲストを指定してください。",
     ),
     "{name} has drivers of its own for what it gets: {chosen}.": (
         "{name} にはこの構成 ({chosen:text}) のドライバーがあります。"
@@ -213,7 +210,12 @@ SAID: dict[str, str | tuple[str, str]] = {
     "the state after {shown}": "{shown} の後の状態",
     "the present state": "現在の状態",
     "The {len} checkpoints: {state} is imported; --checkpoint takes another.": (
-        "{len} 個のチェックポイント。{state:text}をインポートします。別のチェックポイントも選べます。"
+        "The {len} checkpoints: {state} is imported; another can be chosen.",
+        "{len} 個のチェックポイント。{state:text}をインポートします。別のチェックポイントも選べます。",
     ),
     "{memory} at the start, dynamic {span}": "起動時 {memory}、動的 {span}",
+    "Import it alone, with its format named: kiban import DISK --format raw": (
+        "Import it alone, and choose its format.",
+        "ディスクだけを、形式を選んでインポートしてください。",
+    ),
 }

@@ -135,7 +135,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "QEMU refused {command}: {error}.": "QEMU が {command} を拒否しました ({error:text})。",
     "QEMU ended during {command}.": "{command} の途中で QEMU が終了しました。",
     "QEMU ended before it was given a file.": "ファイルを渡す前に QEMU が終了しました。",
-    "See why": "理由を確認してください",
     "{path} has no {family} machines.": "{path} に {family} のマシンがありません。",
     "Install Debian's": "Debian のものをインストールしてください",
     "this host is {machine}, the machines are x86_64": "このホストは {machine} で、仮想マシンは x86_64 です",
@@ -150,8 +149,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "There is no user {name} for QEMU to run as.": "QEMU を実行するユーザー {name} がいません。",
     "Make it": "作成してください",
     "The machine is running already.": "仮想マシンはすでに実行中です。",
-    "See which one": "どのプロセスか確認してください",
-    "Somebody removed the machine's directory": "仮想マシンのディレクトリが削除されました",
     "Cannot open {path}: {strerror}.": "{path} を開けません ({strerror:text})。",
     "Look at its folder": "フォルダーを確認してください",
     "Put the file back, or remove the device that uses it.": (
@@ -227,4 +224,15 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} exists and is not a socket.": "{path} はソケットではありません。",
     "Somebody listens on {path} already.": "{path} ではすでに別のプログラムが待ち受けています。",
     "Write {form}": "次の形式で指定してください: {form}",
+    "See why: kiban ls": ("Its events say why.", "理由はイベントで確認できます。"),
+    "Somebody removed the machine's directory: kiban ls": (
+        "Somebody removed the machine's directory.",
+        "仮想マシンのディレクトリが削除されました。",
+    ),
+    "See which one: kiban ls": ("The list of machines shows it.", "仮想マシンの一覧で確認できます。"),
+    "See what is there: kiban ls": ("The list of machines shows what is there.", "仮想マシンの一覧で確認できます。"),
+    "Wait for that to end: kiban jobs": (
+        "Wait for that to end; the jobs say how far it is.",
+        "終わるまでお待ちください。進み具合はジョブで確認できます。",
+    ),
 }

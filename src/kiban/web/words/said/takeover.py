@@ -52,7 +52,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{file} is of a machine of neither generation 1 nor 2 (subtype {subtype}).": (
         "{file} は第 1 世代でも第 2 世代でもない仮想マシンのものです (サブタイプ {subtype})。"
     ),
-    "Take over its disks": "ディスクだけを取り込んでください",
     "The buffer of {buffer} % that dynamic memory kept.": "動的メモリの {buffer} % のバッファー。",
     "Starting with the host when it ran before; with Kiban a machine starts with the host or does not.": (
         "「停止前に実行されていればホストと一緒に起動」の設定。Kiban では、"
@@ -220,4 +219,5 @@ SAID: dict[str, str | tuple[str, str]] = {
     "its values share more bytes than it has": "値が共有するバイト数が、ファイルより多くなっています",
     "the setting {name} belongs to nothing": "設定 {name} の親がありません",
     "some of its settings form a loop, or are nested too deeply": "設定がループしているか、深すぎます",
+    "Take over its disks: kiban import DISK": ("Import its disks alone.", "ディスクだけをインポートしてください。"),
 }
