@@ -121,6 +121,7 @@ def _caller(ground: Ground, seed: int) -> None:
         lambda name: client.rename(name, chance.choice("abc")),
         lambda name: client.add_disk(name, DiskRequest(size=MIB, bus="scsi")),
         lambda name: client.add_nic(name, NicRequest()),
+        lambda name: client.change_nic(name, "nic0", network=chance.choice(("nat", "none"))),
         lambda name: client.remove_device(name, "disk1"),
         client.remove,
         lambda name: small(client, name),

@@ -155,6 +155,10 @@ def test_what_another_machine_has_too_is_told_of(there: World) -> None:
         await rewiring.change(host, two, "nic0", NicChanges(forwards=(to(port),), mac=mac))
         assert any(f"one has an adapter with the address {mac} too" in said for said in two.warnings)
         assert any(f"one forwards tcp port {port} too" in said for said in two.warnings)
+        await rewiring.change(host, two, "nic0", NicChanges(network="none"))  # which opens no ports
+        assert [said for said in two.warnings if "forwards" in said] == []
+        await rewiring.change(host, two, "nic0", NicChanges(mac="new"))
+        assert two.warnings == []
 
     run(go())
 

@@ -32,7 +32,7 @@ async def change(host: Host, handle: Handle, nic_id: str, changes: NicChanges) -
         else:
             machine = _with_order(machine, nic_id, could=can_boot(before, nic_id))
             handle.save(await in_thread(nvram.follow, handle.directory, machine, alive=False, before=before))
-        warn(host, handle, nic)
+        warn(host, handle, nic, nics.find(before, nic_id))
 
 
 def _with_order(machine: Machine, nic_id: str, *, could: bool) -> Machine:
@@ -42,7 +42,12 @@ def _with_order(machine: Machine, nic_id: str, *, could: bool) -> Machine:
     return machine
 
 
-def warn(host: Host, handle: Handle, nic: Nic) -> None:
-    """Tell of ports of the host, and of an address, that another machine has too."""
-    told = [*ports.warnings(host, handle, (nic,)), *addresses.warnings(host, handle, (nic,))]
-    handle.warnings += [said for said in told if said not in handle.warnings]
+def warn(host: Host, handle: Handle, nic: Nic, before: Nic | None = None) -> None:
+    """Tell of ports of the host, and of an address, that another machine has too; no more of those it had `before`."""
+    over = _shared(host, handle, before) if before else []
+    told = [said for said in handle.warnings if said not in over]
+    handle.warnings = [*dict.fromkeys([*told, *_shared(host, handle, nic)])]
+
+
+def _shared(host: Host, handle: Handle, nic: Nic) -> list[str]:
+    return [*ports.warnings(host, handle, (nic,)), *addresses.warnings(host, handle, (nic,))]
