@@ -21,6 +21,7 @@ from kiban.api.web import Link
 from kiban.commands.registry import COMMANDS, Command
 from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.audit import Audited, Outlook
+from kiban.engine.capacity import Capacity, FileSystem, Given, Holding
 from kiban.engine.checkup import Finding
 from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.events import Bus
@@ -199,6 +200,15 @@ LINK = LinkView(
     uses=(Use(machine="web", disk="disk0", state="off", writes=True),),
 )
 MOUNT = MountView(disk="web:disk0", directory="/mnt/web", view="raw", writable=True)
+CAPACITY = Capacity(
+    processors=2,
+    memory=8,
+    memory_available=4,
+    all=Given(machines=3, cpus=4, memory=6),
+    running=Given(machines=1, cpus=1, memory=2),
+    file_systems=(FileSystem(path="/", size=100, free=50, machines=20, images=10, library=5, growth=60),),
+    holdings=(Holding(name="web", id="1", disks=15, saved=4, other=1, provisioned=75, growth=60, users=()),),
+)
 DISK = DiskView(path="/a.qcow2", links=(LINK,), problem="")
 PCR = Pcr(bank="sha256", number=7, meaning="Secure Boot", replayed="ab" * 32, guest="")
 EVENT = MeasuredEvent(
@@ -346,6 +356,7 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "tokens.list": lambda: [TokenView(name="ci", role="viewer", created="2026-01-01T00:00:00+00:00", used="")],
     "tokens.create": lambda: "secret",
     "tokens.revoke": lambda: None,
+    "host.show": lambda: CAPACITY,
     "doctor.report": lambda: [Finding(name="QEMU", ok=True, detail="7.2", hint="", needed=True)],
 }
 FAKES = {name: _fake(command) for name, command in COMMANDS.items()}

@@ -72,6 +72,7 @@ class FakeClient:
         self.interrupt = ""
         self.happenings: list[SimpleNamespace] = []
         self.findings: list[SimpleNamespace] = []
+        self.room = SimpleNamespace()
 
     def machines(self) -> list[SimpleNamespace]:
         return list(self.views.values())
@@ -178,6 +179,9 @@ class FakeClient:
 
     def doctor(self) -> list[SimpleNamespace]:
         return self.findings
+
+    def capacity(self) -> SimpleNamespace:
+        return self.room
 
     def _become(self, name: str, operation: str, state: str) -> SimpleNamespace:
         found = self.machine(name)

@@ -186,6 +186,7 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.tpm("web"), ("tpm.show", "web")),
     (lambda c: c.tpm_log("web", source="memory"), ("tpm.log", "web", "memory")),
     (lambda c: c.tpm_raw_log("web"), ("tpm.raw_log", "web", "auto")),
+    (lambda c: c.capacity(), ("host.show",)),
     (lambda c: c.doctor(), ("doctor.report",)),
 ]
 
@@ -258,6 +259,8 @@ def test_reads(service: Service) -> None:
         ("db", None, None),
     ]
     assert client.screenshot("web") == PNG
+    capacity = client.capacity()
+    assert (capacity.running.cpus, capacity.file_systems[0].growth, capacity.holdings[0].takes) == (1, 60, 20)
     assert client.doctor() == [{"name": "QEMU", "ok": True, "detail": "7.2", "hint": "", "needed": True}]
     assert client.version().kiban == kiban.__version__
 

@@ -422,6 +422,26 @@ def test_events_of_one_machine(kiban: Kiban, client: FakeClient) -> None:
     assert "\x1b" not in line
 
 
+def test_host_tells_what_takes_most_and_what_is_promised_twice(kiban: Kiban, client: FakeClient) -> None:
+    given = SimpleNamespace(machines=2, cpus=4, memory=2 << 30)
+    room = SimpleNamespace(path="/srv", size=9 << 30, free=2 << 30, machines=5, images=0, library=0, growth=3 << 30)
+    parts = {"disks": 4 << 30, "saved": 1 << 30, "other": 0, "provisioned": 7 << 30, "growth": 3 << 30}
+    client.room = SimpleNamespace(
+        processors=2,
+        memory=8 << 30,
+        memory_available=4 << 30,
+        all=given,
+        running=given,
+        file_systems=[room],
+        holdings=[SimpleNamespace(name="web", id="1", takes=5 << 30, users=[], **parts)],
+    )
+    lines = kiban("host").out.splitlines()
+    assert "2; running machines have 4 virtual ones, all 4" in lines[1]
+    assert "If all disks on /srv were full, 1 GiB would be lacking there." in lines
+    assert " ".join(lines[-1].split()) == "web 5 GiB 4 GiB 1 GiB 0 B 7 GiB 3 GiB"
+    assert json.loads(kiban("host", "-o", "json").out)["holdings"][0]["takes"] == 5 << 30
+
+
 def test_doctor_fails_only_for_what_is_needed(kiban: Kiban, client: FakeClient) -> None:
     swtpm = SimpleNamespace(name="swtpm", ok=False, detail="not found", hint="apt install swtpm", needed=False)
     client.findings = [swtpm]

@@ -12,7 +12,7 @@ from starlette.responses import StreamingResponse
 import kiban
 from kiban.api import sse
 from kiban.api.session import Api, Responses, Wait
-from kiban.wire import answers
+from kiban.wire import answers, capacity
 from kiban.wire.base import MachineRef
 
 router = APIRouter(prefix="/v1", tags=["service"])
@@ -65,6 +65,12 @@ async def events(
 async def doctor(api: Api) -> list[answers.Finding]:
     """What the host has and lacks."""
     return [answers.Finding.model_validate(finding) for finding in await api.run("doctor.report")]
+
+
+@router.get("/host")
+async def host(api: Api) -> capacity.Capacity:
+    """How much of the host its machines have and take: processors, memory, storage."""
+    return capacity.Capacity.model_validate(await api.run("host.show"))
 
 
 @router.get("/version")

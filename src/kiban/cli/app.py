@@ -49,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "serve": ("serve", "serve", "The service"),
     "token": ("serve", "token", "The service"),
     "doctor": ("doctor", "doctor", "This host"),
+    "host": ("host", "host", "This host"),
     "demo": ("doctor", "demo", "This host"),
     "completion": ("completion", "completion", "This host"),
 }

@@ -22,6 +22,7 @@ from kiban.client.records import (
     Tpm,
     Version,
 )
+from kiban.client.records_capacity import Capacity
 from kiban.client.records_disks import DiskCheck, DiskInfo, DiskMount
 from kiban.client.records_media import Advice, MediumFile
 from kiban.client.records_usage import GuestState, Usage
@@ -411,6 +412,10 @@ class Client(Devices, Seat, Ways):
     def doctor(self) -> list[Finding]:
         """What the host has and lacks."""
         return [Finding(item) for item in self._transport.call("GET", "/v1/doctor")]
+
+    def capacity(self) -> Capacity:
+        """How much of the host its machines have and take: processors, memory, storage."""
+        return Capacity(self._transport.call("GET", "/v1/host"))
 
     def version(self) -> Version:
         """What answers."""

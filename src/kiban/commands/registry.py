@@ -9,6 +9,7 @@ from typing import Any
 
 from kiban.commands import (
     bootcheck,
+    capacity,
     com,
     devices,
     disks,
@@ -104,6 +105,7 @@ COMMANDS: dict[str, Command] = {
         Command("tokens.list", tokens.list_all, "manage", False),
         Command("tokens.create", tokens.create, "manage", False),
         Command("tokens.revoke", tokens.revoke, "manage", False),
+        Command("host.show", capacity.show, "read", False),
         Command("doctor.report", doctor.report, "read", False),
     )
 }

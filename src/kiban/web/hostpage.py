@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The host: what its machines have been given of it, and what it has and lacks."""
+"""The host: what its machines have been given of it and take on its disks, and what it has and lacks."""
 
 from __future__ import annotations
 
 import os
 
+import psutil
 from fastapi import Request
 from nicegui import background_tasks, ui
 
@@ -15,6 +16,7 @@ from kiban.model.units import format_size
 from kiban.web.base import Site
 from kiban.web.frame import Page, advise, frame
 from kiban.web.roster import Roster
+from kiban.web.storage import Bar, StorageCard
 
 LOOKS = {
     "good": ("check_circle", "k-good"),
@@ -48,6 +50,8 @@ class HostPage:
             ui.label(page.words("host given")).classes("k-part")
             self._given = ui.label().props('role="status"')
             self._running = ui.label()
+            self._cpus, self._memory = Bar(page.words("host processors")), Bar(page.words("host memory"))
+        self._storage = StorageCard(page)
         with ui.column().classes("k-card"):
             ui.label(page.words("host findings")).classes("k-part")
             self._findings = ui.column().classes("k-wholly k-findings")
@@ -60,14 +64,21 @@ class HostPage:
         """What machines have been given, all of them and those that run."""
         views = [view for view in self._roster.machines.values() if not view.problem]
         alive = [view for view in views if view.state in ALIVE]
-        processors = len(os.sched_getaffinity(0))
+        processors, there = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
         for label, word, some in ((self._given, "all", views), (self._running, "running", alive)):
             cpus, memory = sum(view.cpus for view in some), format_size(sum(view.memory for view in some))
             label.set_text(
                 self._words(f"host {word}", machines=len(some), cpus=cpus, processors=processors, memory=memory)
             )
 
+        alive_cpus, alive_memory = sum(view.cpus for view in alive), sum(view.memory for view in alive)
+        bars = ((self._cpus, alive_cpus, processors, str), (self._memory, alive_memory, there, format_size))
+        for bar, given, has, said in bars:
+            percent = round(100 * given / has)
+            bar.fill(given / has, self._words("host share", given=said(given), has=said(has), percent=percent))
+
     async def _look(self) -> None:
+        await self._storage.look()
         found: list[Finding] | None = await self._page.do(self._page.session.run("doctor.report"))
         self._findings.clear()
         with self._findings:
