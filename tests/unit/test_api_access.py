@@ -74,6 +74,21 @@ def test_no_address_answers_without_a_token(service: Service, path: str) -> None
         remote(service, None)._transport.call("GET", path)
 
 
+def test_a_path_of_another_computer_is_refused(
+    service: Service, secrets: dict[Role, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    service.host.calls.clear()
+    client = remote(service, secrets["admin"])
+    with pytest.raises(errors.BadInput, match=r"a\.iso is a path of this computer, and the service is on another"):
+        client.create("new", dvds=["/srv/b.iso", "a.iso"])
+    with pytest.raises(errors.BadInput, match="path of this computer"):
+        client.convert_disk("web:disk0", "b.vhdx")
+    assert service.host.calls == []
+    client.create("new", dvds=["/srv/b.iso", ""], floppy="")
+    assert len(service.host.calls) == 1
+
+
 def test_a_link_to_the_web_manager_has_the_callers_role(service: Service, secrets: dict[Role, str]) -> None:
     assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin--"
     host = service.where.url.removeprefix("https://")

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from api_fakes import Service
 from cli_fakes import FakeClient, view
 
 from kiban import __version__
@@ -234,19 +235,18 @@ def test_a_broken_pipe_is_quiet(kiban: Kiban, monkeypatch: pytest.MonkeyPatch, c
     assert kiban("ls") == Outcome(1, "", "")
 
 
-def test_create_sends_what_was_said(kiban: Kiban, client: FakeClient, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_create_sends_what_was_said(kiban: Kiban, client: FakeClient) -> None:
     options = "--generation 1 --memory 512M --disk 1G --disk a.vhd,format=vhd,copy --dvd x.iso --floppy f.img"
     more = "--boot dvd,disk --secure-boot off --tpm --com2 file:log --pause-after-boot-failure on --autostart"
     outcome = kiban("create", "old", *options.split(), *more.split())
     assert outcome == Outcome(0, "old: off\n", "")
     said = client.calls[0][2]
     assert (said["name"], said["generation"], said["memory"], said["cpus"]) == ("old", 1, 512 << 20, None)
-    image = DiskRequest(path=str(tmp_path / "a.vhd"), format="vhd", copy=True)
+    image = DiskRequest(path="a.vhd", format="vhd", copy=True)
     assert said["disks"] == (DiskRequest(size=1 << 30), image)
-    assert (said["dvds"], said["floppy"]) == ((DvdRequest(iso=str(tmp_path / "x.iso")),), str(tmp_path / "f.img"))
+    assert (said["dvds"], said["floppy"]) == ((DvdRequest(iso="x.iso"),), "f.img")
     assert (said["boot"], said["secure_boot"], said["tpm"], said["nics"]) == (("dvd", "disk"), False, True, None)
-    assert said["coms"] == (ComRequest(number=2, kind="file", path=str(tmp_path / "log")),)
+    assert said["coms"] == (ComRequest(number=2, kind="file", path="log"),)
     assert (said["pause_after_boot_failure"], said["autostart"]) == (True, True)
 
 
@@ -486,6 +486,21 @@ def test_tokens_are_made_listed_and_revoked_without_a_service(kiban: Kiban, stat
     assert kiban("token", "create", "backup").code == 4
     assert kiban("token", "revoke", "backup") == Outcome(0, "backup: revoked\n", "")
     assert kiban("token", "revoke", "backup").code == 3
+
+
+def test_tokens_of_a_service_that_is_named_are_its_own(
+    state: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Service(state) as service:
+        monkeypatch.setenv("KIBAN_URL", service.url)
+        monkeypatch.setenv("KIBAN_STATE", str(state / "another"))
+        for line in ("list -o json", "create ci --role viewer", "revoke ci"):
+            assert main.run(["token", *line.split()]) == 0
+        assert [call[0] for call in service.host.calls] == ["tokens.list", "tokens.create", "tokens.revoke"]
+    assert not (state / "another").exists()
+    out = capsys.readouterr().out
+    assert json.loads(out[: out.index("]") + 1])[0]["name"] == "ci"
+    assert out.endswith("secret\nci: revoked\n")
 
 
 @pytest.mark.parametrize("said", [["--cert", "c.pem"], ["--listen", "127.0.0.1:0", "--key", "k.pem"]])

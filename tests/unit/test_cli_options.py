@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,12 +23,10 @@ def test_a_size_is_a_new_disk() -> None:
     assert options.disk("8G,format=vhdx,bus=scsi") == DiskRequest(size=8 * GIB, format="vhdx", bus="scsi")
 
 
-def test_a_path_is_an_image_and_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    wanted = DiskRequest(path=str(tmp_path / "web.vhdx"), format="vhdx", copy=True)
-    assert options.disk("web.vhdx,format=vhdx,copy") == wanted
-    assert options.disk("./20G").path == str(tmp_path / "20G")
-    assert options.disk("20th.img,format=raw").path == str(tmp_path / "20th.img")
+def test_a_path_is_an_image() -> None:
+    assert options.disk("web.vhdx,format=vhdx,copy") == DiskRequest(path="web.vhdx", format="vhdx", copy=True)
+    assert options.disk("./20G").path == "./20G"
+    assert options.disk("20th.img,format=raw").path == "20th.img"
 
 
 @pytest.mark.parametrize("text", ["tcp:2323", "telnet::23", "unix:/tmp/x"])
@@ -121,7 +118,7 @@ def test_nonsense_is_read_or_refused_with_a_hint(parse: Callable[[str], Any], te
 @given(st.text(st.characters(exclude_characters="\0/", exclude_categories=["Cs"]), min_size=1, max_size=30))
 def test_every_file_name_can_be_written(name: str) -> None:
     escaped = "/images/" + name.replace(",", ",,")
-    assert options.disk(f"{escaped},format=raw").path == str(Path("/images/" + name).absolute())
+    assert options.disk(f"{escaped},format=raw").path == "/images/" + name
 
 
 def test_pxe_goes_to_the_first_adapter() -> None:

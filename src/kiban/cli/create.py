@@ -173,7 +173,7 @@ def create(
         "pxe_protocol": pxe_protocol,
         "secure_boot": as_bool(secure_boot),
         "template": template,
-        "keys": None if keys is None else options.absolute(keys),
+        "keys": keys,
         "pause_after_boot_failure": as_bool(pause_after_boot_failure),
         "tpm": tpm,
         "coms": options.coms(com1, com2),

@@ -112,7 +112,7 @@ def set_(
         "boot": None if boot is None else options.boot(boot),
         "secure_boot": as_bool(secure_boot),
         "template": template,
-        "keys": None if keys is None else options.absolute(keys),
+        "keys": keys,
         "pause_after_boot_failure": as_bool(pause_after_boot_failure),
         "pxe_protocol": pxe_protocol,
         "tpm": as_bool(tpm),

@@ -2,15 +2,14 @@
 """Options with a syntax of their own (--disk, --nic, --boot, --pxe, --com1), turned into requests.
 
 The syntax is QEMU's: a value, then `key=value` and flags behind commas, and two commas for one that is meant. What
-the generation allows is not decided here but by the contract, in the service. Paths are made absolute here, because
-only the caller knows its working directory.
+the generation allows is not decided here but by the contract, in the service. Paths stay as they were typed: the client
+knows whether the service is on this host.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from kiban.errors import BadInput
@@ -66,11 +65,6 @@ def split(text: str, option: str, keys: tuple[str, ...], flags: tuple[str, ...] 
     return fields
 
 
-def absolute(path: str) -> str:
-    """The path as seen from anywhere; it is not resolved, so that symbolic links stay the caller's business."""
-    return str(Path(path).absolute())
-
-
 def disk(text: str, option: str = "--disk") -> DiskRequest:
     """`20G[,format=..]`, a new disk, or `PATH,format=..[,copy|,link]`, an existing image; `bus` and `sectors` of both.
 
@@ -83,7 +77,7 @@ def disk(text: str, option: str = "--disk") -> DiskRequest:
         raise BadInput(f"{option}: there is nothing to {flag} for a new disk.", f"Leave out ',{flag}'.")
     return DiskRequest(
         size=size,
-        path=absolute(fields.value) if size is None else None,
+        path=fields.value if size is None else None,
         format=fields.get("format", option, FORMATS),
         bus=fields.get("bus", option, BUSES),
         copy="copy" in fields.flags,
@@ -167,7 +161,7 @@ def pxe(text: str) -> NetBootRequest:
             f"Say --pxe {fields.value},file=NAME, with NAME relative to the folder.",
         )
     over_http = fields.get("protocol", "--pxe", ("tftp", "http")) == "http"
-    return NetBootRequest(folder=absolute(fields.value), file=file, protocol="http" if over_http else "tftp")
+    return NetBootRequest(folder=fields.value, file=file, protocol="http" if over_http else "tftp")
 
 
 def nics(texts: list[str], no_nic: bool, pxe_text: str | None) -> tuple[NicRequest, ...] | None:
@@ -201,7 +195,7 @@ def com(number: Literal[1, 2], text: str) -> ComRequest:
         )
     if not path:
         raise BadInput(f"--com{number} does not say where it leads.", f"Say --com{number} socket, or file:PATH.")
-    return ComRequest(number=number, kind=kind, path=absolute(path))
+    return ComRequest(number=number, kind=kind, path=path)
 
 
 def coms(com1: str | None, com2: str | None) -> tuple[ComRequest, ...]:
@@ -218,4 +212,4 @@ def dvd(text: str, option: str = "--dvd") -> DvdRequest:
 
 def medium(text: str) -> str:
     """The path of an ISO or floppy image; `none` is an empty drive."""
-    return "" if text == "none" else absolute(text)
+    return "" if text == "none" else text

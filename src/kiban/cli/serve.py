@@ -2,6 +2,7 @@
 """serve and token: the service itself, and who may speak to it over the network.
 
 These work on this user's own state directory and need no running service, so tokens can be made before it is opened.
+Where KIBAN_URL names a service, its tokens are meant.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import typer
 
 from kiban.cli.arguments import Output
 from kiban.cli.output import print_json, say, table, warn
+from kiban.cli.session import connect
 from kiban.errors import BadInput
 
 if TYPE_CHECKING:
     from kiban.api.server import Listening
+    from kiban.client import Client
     from kiban.engine.tokens import Tokens
 
 token = typer.Typer(help="Make, list and revoke tokens for callers over the network.")
@@ -102,12 +105,15 @@ def create(
 ) -> None:
     """Make a token and print it; it is not kept and cannot be shown again.
 
+    It is one of the service that KIBAN_URL names, or else of your own, which need not run.
+
     \b
     Examples:
       kiban token create backup
       kiban token create grafana --role viewer
     """
-    secret = _tokens().create(name, role)
+    named = _named()
+    secret = named.create_token(name, role) if named else _tokens().create(name, role)
     if output == "json":
         print_json({"name": name, "role": role, "token": secret})
         return
@@ -123,7 +129,8 @@ def list_(output: Output = "table") -> None:
     Example:
       kiban token list
     """
-    found = [asdict(token) for token in _tokens().shown()]
+    named = _named()
+    found = [dict(token) for token in named.tokens()] if named else [asdict(token) for token in _tokens().shown()]
     if output == "json":
         print_json(found)
     elif found:
@@ -140,9 +147,15 @@ def revoke(name: TokenName, output: Output = "table") -> None:
     Example:
       kiban token revoke backup
     """
-    _tokens().revoke(name)
+    named = _named()
+    (named.revoke_token if named else _tokens().revoke)(name)
     if output == "table":
         say(f"{name}: revoked")
+
+
+def _named() -> Client | None:
+    """A client of the service that KIBAN_URL names; None where it names none."""
+    return connect() if os.environ.get("KIBAN_URL") else None
 
 
 def _tokens() -> Tokens:

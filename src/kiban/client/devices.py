@@ -56,4 +56,4 @@ class Devices:
 
     def _absolute(self, body: Any) -> Any:
         """`body` with its paths made absolute: they are relative to the caller's directory, not the service's."""
-        return absolute(body) if self._local else body
+        return absolute(body, local=self._local)

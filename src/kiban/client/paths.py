@@ -19,19 +19,31 @@ _DISKS = frozenset({"disk", "parent"})
 """Members that are a path or MACHINE:DISK; a file that is called like that is meant with a slash: `./web:disk0`."""
 
 
-def absolute(value: Any, *, path: bool = False) -> Any:
-    """A request, or a part of one, with its paths made absolute; `path`: it is one itself."""
-    if isinstance(value, (str, os.PathLike)):
-        text = os.fspath(value)
-        return os.path.abspath(text) if path and text else text  # noqa: PTH100  # pathlib takes 10 ms to import
+def absolute(value: Any, *, local: bool = True) -> Any:
+    """A request with its paths made absolute; BadInput where the service is not `local` and they are not."""
     if isinstance(value, (list, tuple)):
-        return [absolute(item, path=path) for item in value]
+        return [absolute(item, local=local) for item in value]
     if hasattr(value, "__dataclass_fields__"):
         value = {name: getattr(value, name) for name in value.__dataclass_fields__}
-    if isinstance(value, dict):
-        paths = _PATHS | {"dvds"} | {name for name in _DISKS if not _is_of_machine(value.get(name))}
-        return {name: absolute(item, path=name in paths) for name, item in value.items()}
-    return value
+    if not isinstance(value, dict):
+        return value
+    paths = _PATHS | {"dvds"} | {name for name in _DISKS if not _is_of_machine(value.get(name))}
+    return {name: (_path if name in paths else absolute)(item, local=local) for name, item in value.items()}
+
+
+def _path(value: Any, *, local: bool) -> Any:
+    """A path, or some."""
+    if isinstance(value, (list, tuple)):
+        return [_path(item, local=local) for item in value]
+    if not isinstance(value, (str, os.PathLike)):
+        return absolute(value, local=local)
+    text = os.fspath(value)
+    if not local and text and not text.startswith("/"):
+        hint = "Say where it is there, from / on; an ISO of yours is sent there with kiban media add."
+        raise BadInput(
+            f"{text[:200]} is a path of this computer, and the service is on another.", hint, code="a-path-here"
+        )
+    return os.path.abspath(text) if text else text  # noqa: PTH100  # pathlib takes 10 ms to import
 
 
 def _is_of_machine(text: Any) -> bool:
