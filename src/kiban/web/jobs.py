@@ -13,7 +13,7 @@ from nicegui import events, ui
 from kiban.engine.jobs import LIVE, Job
 from kiban.errors import KibanError
 from kiban.web.base import Site
-from kiban.web.cells import fill
+from kiban.web.cells import column, fill
 from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard, outcome, stop, stoppable
 from kiban.web.jobwatch import follow, title
@@ -60,7 +60,9 @@ class JobsPage:
         follow(page.session, self._show)
 
     def _make_table(self) -> ui.table:
-        table = ui.table(columns=[self._column(name) for name in COLUMNS], rows=[], row_key="id")
+        wide = ("about", "since")
+        columns = [column(n, self._words(f"job column {n}"), "k-wide" if n in wide else "") for n in COLUMNS]
+        table = ui.table(columns=columns, rows=[], row_key="id")
         table.classes("k-table k-jobs").props("flat bordered wrap-cells :rows-per-page-options=[25,50,100]")
         table.props(f'no-data-label="{html.escape(self._words("no jobs"))}"').props(remove="hide-pagination")
         for name, slot in (("job", JOB), ("about", ABOUT), ("state", STATE), ("since", SINCE)):
@@ -69,17 +71,6 @@ class JobsPage:
         table.on("stop", lambda event: stop(self._page, str(event.args)))
         table.on("look", lambda event: self._look(str(event.args)))
         return table
-
-    def _column(self, name: str) -> dict[str, Any]:
-        narrow = "k-wide" if name in ("about", "since") else ""
-        return {
-            "name": name,
-            "label": self._words(f"job column {name}"),
-            "field": name,
-            "align": "left",
-            "classes": narrow,
-            "headerClasses": narrow,
-        }
 
     def _seek(self, event: events.ValueChangeEventArguments[str | None]) -> None:
         self._text, self._number = event.value or "", 1

@@ -17,14 +17,14 @@ from kiban.errors import KibanError
 from kiban.model.units import format_size
 from kiban.web import upload
 from kiban.web.base import Site
-from kiban.web.cells import fill
+from kiban.web.cells import column, fill
 from kiban.web.frame import Page, frame, sure
 from kiban.web.jobwatch import follow
 from kiban.web.roster import Roster
 
 COLUMNS = ("name", "system", "size", "added", "machines", "remove")
-NARROW = ("name", "size", "remove")
-"""Columns that a phone shows, too; what it is and who has it stand below the name there."""
+LOOKS = {"name": "", "size": "k-size", "remove": ""}
+"""Of the columns that a phone shows, too; what an image is and who has it stand below its name there."""
 SORTABLE = ("name", "system", "size", "added")
 NAME = """<q-td :props="props"><span class="k-part k-image-name">{{ props.row.name }}</span>
 <div class="k-soft k-narrow">{{ props.row.system }}</div>
@@ -71,7 +71,17 @@ class LibraryPage:
         follow(page.session, self._news.set, about="medium.")
 
     def _make_table(self) -> ui.table:
-        table = ui.table(columns=[self._column(name) for name in COLUMNS], rows=[], row_key="name", pagination=25)
+        columns = [
+            column(
+                name,
+                self._words(f"library column {name}"),
+                LOOKS.get(name, "k-wide"),
+                right=name == "size",
+                sortable=name in SORTABLE,
+            )
+            for name in COLUMNS
+        ]
+        table = ui.table(columns=columns, rows=[], row_key="name", pagination=25)
         table.classes("k-table").props("flat bordered wrap-cells :rows-per-page-options=[25,50,100] binary-state-sort")
         table.props(f'no-data-label="{html.escape(self._words("library empty"))}"')
         slots = {"name": NAME, "size": SIZE, "added": ADDED, "machines": MACHINES, "remove": REMOVE}
@@ -79,18 +89,6 @@ class LibraryPage:
             fill(table, f"body-cell-{name}", slot)
         table.on("remove", self._remove)
         return table
-
-    def _column(self, name: str) -> dict[str, Any]:
-        looks = "k-size" if name == "size" else "" if name in NARROW else "k-wide"
-        return {
-            "name": name,
-            "label": self._words(f"library column {name}"),
-            "field": name,
-            "align": "right" if name == "size" else "left",
-            "sortable": name in SORTABLE,
-            "classes": looks,
-            "headerClasses": looks,
-        }
 
     def _check(self) -> None:
         """Look whether machines have other media now."""

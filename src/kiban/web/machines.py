@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import html
-from typing import Any
 
 from fastapi import Request
 from nicegui import events, ui
 
 from kiban.web import bulk, rows
 from kiban.web.base import Site
-from kiban.web.cells import fill
+from kiban.web.cells import column, fill
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
@@ -83,7 +82,16 @@ class MachinesPage:
         return button
 
     def _make_table(self) -> ui.table:
-        columns = [self._column(name, sortable=sortable) for name, sortable in COLUMNS.items()]
+        columns = [
+            column(
+                name,
+                self._words(f"column {name}"),
+                "" if name in ("screen", "name", "state") else "k-wide",
+                right=name in ("cpu", "cpus", "memory"),
+                sortable=sortable,
+            )
+            for name, sortable in COLUMNS.items()
+        ]
         table = ui.table(columns=columns, rows=[], row_key="id", selection="multiple", on_select=self._select)
         table.classes("k-table").props("flat bordered :rows-per-page-options=[25,50,100] binary-state-sort")
         table.props(f'no-data-label="{html.escape(self._words("none found"))}"')
@@ -96,19 +104,6 @@ class MachinesPage:
         table.props(remove="hide-pagination")
         table.on("request", self._turn, ["pagination"])
         return table
-
-    def _column(self, name: str, *, sortable: bool) -> dict[str, Any]:
-        narrow = "" if name in ("screen", "name", "state") else "k-wide"
-        number = name in ("cpu", "cpus", "memory")
-        return {
-            "name": name,
-            "label": self._words(f"column {name}"),
-            "field": name,
-            "align": "right" if number else "left",
-            "sortable": sortable,
-            "classes": narrow,
-            "headerClasses": narrow,
-        }
 
     def _seek(self, event: events.ValueChangeEventArguments[str | None]) -> None:
         self._query.text, self._query.page = event.value or "", 1

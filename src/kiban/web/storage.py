@@ -10,7 +10,7 @@ from nicegui import events, ui
 
 from kiban.engine.capacity import Capacity, FileSystem, Holding
 from kiban.model.units import format_size
-from kiban.web.cells import fill
+from kiban.web.cells import column, fill
 from kiban.web.disktrees import tell
 from kiban.web.frame import Page
 from kiban.web.kept import Kept
@@ -21,8 +21,8 @@ EVERY = 30.0
 SHOWN = 25
 """Machines and images that are shown at first, and more of them with each press of a button."""
 COLUMNS = ("name", "takes", "saved", "provisioned", "growth")
-NARROW = ("name", "takes")
-"""Columns that a phone shows, too."""
+LOOKS = {"name": "", "takes": "k-size"}
+"""Of the columns that a phone shows, too."""
 NAME = """<q-td :props="props"><a v-if="props.row.address" class="k-machine" :href="props.row.address">
 {{ props.row.name }}</a><div v-else class="k-image-name">{{ props.row.name }}
 <div class="k-soft">{{ props.row.users }}</div></div></q-td>"""
@@ -71,23 +71,16 @@ class StorageCard:
         ui.on("seen", seen)
 
     def _make_table(self) -> ui.table:
-        table = ui.table(columns=[self._column(name) for name in COLUMNS], rows=[], row_key="name")
+        columns = [
+            column(name, self._words(f"storage {name}"), LOOKS.get(name, "k-size k-wide"), right=name != "name")
+            for name in COLUMNS
+        ]
+        table = ui.table(columns=columns, rows=[], row_key="name")
         table.classes("k-table").props("flat wrap-cells hide-pagination :rows-per-page-options=[0]")
         table.props(f'no-data-label="{html.escape(self._words("storage none"))}"')
         fill(table, "body-cell-name", NAME)
         fill(table, "body-cell-takes", TAKES)
         return table
-
-    def _column(self, name: str) -> dict[str, Any]:
-        looks = "" if name == "name" else "k-size" if name in NARROW else "k-size k-wide"
-        return {
-            "name": name,
-            "label": self._words(f"storage {name}"),
-            "field": name,
-            "align": "left" if name == "name" else "right",
-            "classes": looks,
-            "headerClasses": looks,
-        }
 
     async def look(self) -> None:
         """Measure, or take what was measured a moment ago."""

@@ -14,7 +14,7 @@ from kiban.engine.tokens import TokenView
 from kiban.model.roles import Role
 from kiban.web.access import Visit
 from kiban.web.base import Site
-from kiban.web.cells import fill
+from kiban.web.cells import column, fill
 from kiban.web.frame import LEAVE, Page, frame, sure
 
 TICK = 2.0
@@ -151,17 +151,7 @@ class Sessions:
 def _table(page: Page, names: tuple[str, ...], empty: str) -> ui.table:
     """A table of these columns; the last one is a button, which emits `press` with the row's id."""
     words = page.words
-    columns = [
-        {
-            "name": name,
-            "label": words(f"column {name}"),
-            "field": name,
-            "align": "left",
-            "classes": "" if name in NARROW else "k-wide",
-            "headerClasses": "" if name in NARROW else "k-wide",
-        }
-        for name in names
-    ]
+    columns = [column(name, words(f"column {name}"), "" if name in NARROW else "k-wide") for name in names]
     table = ui.table(columns=columns, rows=[], row_key="id").classes("k-table").props("flat hide-pagination")
     table.props(f'no-data-label="{html.escape(empty)}" :rows-per-page-options=[0]')
     for name in ("created", "used", "began"):
