@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 
 import machines
 import pytest
@@ -59,6 +60,18 @@ def test_it_is_run_and_followed(page: Page, place: Place) -> None:
     expect(page.locator(".k-events")).to_contain_text(re.compile("state +paused"))
     page.reload()
     expect(page.locator(".k-events")).to_contain_text(re.compile("state +paused"))
+
+
+def test_what_happened_is_told_by_the_browsers_clock(enter: Enter, client: kiban.Client) -> None:
+    client.start("m1")
+    client.stop("m1", force=True)
+    times = []
+    for zone in ("UTC", "Asia/Kolkata"):
+        page = enter(timezone_id=zone)
+        visit(page, "m1")
+        first = page.locator(".k-events *", has_text=re.compile(r"^[0-9:]{8} ")).first
+        times.append(datetime.strptime(str(first.text_content())[:8], "%H:%M:%S"))
+    assert (times[1] - times[0]) % timedelta(days=1) == timedelta(hours=5, minutes=30)
 
 
 def branch(page: Page, title: str) -> str:

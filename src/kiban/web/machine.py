@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 
 from fastapi import Request
-from nicegui import background_tasks, ui
+from nicegui import Client, background_tasks, ui
 
 from kiban.engine.events import Event
 from kiban.engine.view import MachineView
@@ -80,7 +81,7 @@ class MachinePage:
         self._show()
         client = ui.context.client
         client.on_delete(roster.watch(self._show))
-        following = background_tasks.create(self._follow())
+        following = background_tasks.create(self._follow(client))
         client.on_delete(following.cancel)
 
     def _button(self, command: str, icon: str) -> ui.button:
@@ -148,11 +149,12 @@ class MachinePage:
         self._explained = report.sentence
         self._warn(self._roster.machines.get(self._id, view))
 
-    async def _follow(self) -> None:
+    async def _follow(self, client: Client) -> None:
         """What happened to the machine as far as the service remembers, and what happens from now on."""
+        zone = await _zone(client)
         async for event in self._page.session.host.events.subscribe(""):
             if event.machine_id == self._id:
-                self._events.push(_line(event, self._words))
+                self._events.push(_line(event, zone, self._words))
 
 
 def _settings(view: MachineView) -> tuple[object, ...]:
@@ -173,7 +175,18 @@ def _settings(view: MachineView) -> tuple[object, ...]:
     return (*(getattr(view, part) for part in parts), view.tpm, view.problem)
 
 
-def _line(event: Event, words: Words) -> str:
+async def _zone(client: Client) -> tzinfo:
+    """The browser's clock, as the other pages show it; UTC where it does not say."""
+    try:
+        await client.connected()
+        minutes = await client.run_javascript("-new Date().getTimezoneOffset()", timeout=10)
+        return timezone(timedelta(minutes=int(minutes)))
+    except (TimeoutError, TypeError, ValueError, OverflowError):
+        return UTC
+
+
+def _line(event: Event, zone: tzinfo, words: Words) -> str:
     there = {key: str(value) for key, value in event.data.items() if value not in ("", None)}
     told = (words.term(value) if key == "state" else words.said(value) for key, value in there.items())
-    return f"{event.time[11:19]}  {words.term(event.kind)}  {' '.join(told)}".rstrip()
+    time = datetime.fromisoformat(event.time).astimezone(zone)
+    return f"{time:%H:%M:%S}  {words.term(event.kind)}  {' '.join(told)}".rstrip()
