@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -128,6 +129,22 @@ def test_tokens_are_kept_as_hashes_for_the_owner_only(tmp_path: Path) -> None:
     with pytest.raises(errors.NotFound):
         Tokens(tmp_path).revoke("other")
     assert [(token.name, token.role) for token in Tokens(tmp_path).list()] == [("ci", "viewer")]
+
+
+def test_tokens_stay_as_they_are_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = Tokens(tmp_path)
+    secret = tokens.create("ci", "viewer")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(errors.HostLacks, match="No space left"):
+        tokens.create("more")
+    with pytest.raises(errors.HostLacks):
+        tokens.revoke("ci")
+    assert tokens.find(secret.encode()).name == "ci"
+    assert {path.name for path in tmp_path.iterdir()} == {"tokens.json", "tokens.lock", "tokens-used"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"tokens": [{"name": "a"}]}', '{"tokens": 1}', '{"tokens": [1]}', "\xff"])

@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import hmac
 import json
-import os
 import re
 import secrets
 import time
@@ -23,6 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
+from kiban.adapters.files import replace_file, sweep_replaced
 from kiban.errors import BadInput, Conflict, Damaged, KibanError, NotAllowed, NotFound
 from kiban.model.roles import Role
 from kiban.paths import private
@@ -167,12 +167,8 @@ class Tokens:
             tokens = self.list()
             yield tokens
             text = json.dumps({"version": 1, "tokens": [asdict(token) for token in tokens]}, indent=2)
-            new = self._path.with_suffix(".new")
-            with open(new, "w", opener=private) as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
+            sweep_replaced(self._path)
+            replace_file(self._path, text.encode())
 
 
 def _token(item: dict[str, str]) -> Token:
