@@ -139,6 +139,7 @@ class FakeClient:
             "change_nic",
             "add_dvd",
             "remove_device",
+            "move_drive",
             "insert",
             "eject",
             "press",

@@ -119,6 +119,8 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     ),
     (lambda c: c.add_dvd("web"), ("devices.add_dvd", "web", DvdRequest())),
     (lambda c: c.add_dvd("web", "/a.iso", "usb"), ("devices.add_dvd", "web", DvdRequest(iso="/a.iso", bus="usb"))),
+    (lambda c: c.move_drive("web", "disk1", "scsi", 3), ("devices.move_drive", "web", "disk1", "scsi", 3)),
+    (lambda c: c.move_drive("web", "dvd0"), ("devices.move_drive", "web", "dvd0", None, None)),
     (lambda c: c.remove_device("web", "disk1"), ("devices.remove_device", "web", "disk1")),
     (lambda c: c.insert("web", "dvd0", "/a.iso"), ("devices.insert", "web", "dvd0", "/a.iso")),
     (lambda c: c.eject("web", "dvd0"), ("devices.eject", "web", "dvd0")),

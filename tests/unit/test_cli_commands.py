@@ -260,12 +260,14 @@ def test_create_can_say_every_member_of_the_request(kiban: Kiban, client: FakeCl
 
 
 def test_set_changes_settings_then_devices_then_media(kiban: Kiban, client: FakeClient) -> None:
-    devices = "--remove-device disk0 --add-disk 5G --add-dvd none --dvd /x.iso"
+    devices = "--remove-device disk0 --move disk1,bus=scsi,slot=3 --move dvd0 --add-disk 5G --add-dvd none --dvd /x.iso"
     outcome = kiban("set", "web", "--cpus", "4", "--autostart", "off", *devices.split())
     assert outcome == Outcome(0, "web: off\n", "")
     assert client.calls == [
         ("edit", ("web",), {"cpus": 4, "autostart": False}),
         ("remove_device", ("web", "disk0"), {}),
+        ("move_drive", ("web", "disk1", "scsi", 3), {}),
+        ("move_drive", ("web", "dvd0", None, None), {}),
         ("add_disk", ("web", DiskRequest(size=5 << 30)), {}),
         ("add_dvd", ("web", "", None), {}),
         ("insert", ("web", "dvd0", "/x.iso"), {}),
@@ -274,6 +276,7 @@ def test_set_changes_settings_then_devices_then_media(kiban: Kiban, client: Fake
 
 def test_set_sends_nothing_when_a_part_makes_no_sense(kiban: Kiban, client: FakeClient) -> None:
     assert kiban("set", "web", "--cpus", "4", "--add-disk", "5X").code == 2
+    assert kiban("set", "web", "--move", "disk1,slot=x").code == 2
     assert client.calls == []
 
 

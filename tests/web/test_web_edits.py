@@ -16,7 +16,7 @@ from test_firmware_bootorder import DEBIAN, guest_puts
 from web_service import WAIT, Place
 
 import kiban
-from kiban.model.requests import DvdRequest
+from kiban.model.requests import DiskRequest, DvdRequest
 
 expect.set_options(timeout=WAIT * 1000)
 Enter = Callable[..., Page]
@@ -216,6 +216,29 @@ def test_an_adapter_becomes_another_while_it_is_off(page: Page, client: kiban.Cl
     send(dialog)
     nic = client.machine("m1").nics[0]
     assert (nic.kind, nic.network, nic.mac) == ("legacy", "nat", "52:54:00:aa:bb:cc")
+
+
+def test_a_drive_is_attached_elsewhere(page: Page, client: kiban.Client) -> None:
+    visit(page, "m1")
+    dialog = form(page, "Move dvd0")
+    location = dialog.get_by_label("Location")
+    expect(location).to_have_value("0")
+    choose(dialog, "Controller", "IDE Controller 1")
+    location.fill("2")
+    press(dialog, "Move")
+    expect(dialog.get_by_role("alert")).to_contain_text("There is no place 2 on that controller. It has 0 to 1.")
+    location.fill("1")
+    send(dialog, "Move")
+    expect(branch(page, "IDE Controller 1")).to_contain_text("1: dvd0")
+    assert client.machine("m1").dvds[0].slot == 3
+    client.add_disk("m1", DiskRequest(size=8 * MIB, bus="scsi"))
+    dialog = form(page, "Move disk0")
+    choose(dialog, "Controller", "IDE Controller 1")
+    expect(dialog.get_by_label("Location")).to_have_value("0")  # the first free one
+    choose(dialog, "Controller", "SCSI Controller 1")
+    send(dialog, "Move")
+    assert [(disk.bus, disk.slot) for disk in client.machine("m1").disks] == [("scsi", 64)]
+    client.remove_device("m1", "disk0")
 
 
 def rows(dialog: Locator) -> Locator:

@@ -43,6 +43,12 @@ async def add_dvd(api: Api, name: Name, dvd: requests.NewDvd) -> answers.Machine
     return await api.shown("devices.add_dvd", name, translate.dvd_request(dvd))
 
 
+@router.put("/drives/{device}/place")
+async def move_drive(api: Api, name: Name, device: Device, to: requests.Place) -> answers.Machine:
+    """Attach a disk or DVD drive elsewhere, while the machine is off."""
+    return await api.shown("devices.move_drive", name, device, to.bus, to.slot)
+
+
 @router.delete("/devices/{device}")
 async def remove_device(api: Api, name: Name, device: Device) -> answers.Machine:
     """Take a disk, DVD drive or network adapter away."""

@@ -85,6 +85,15 @@ def set_(
     remove_device: Annotated[
         Texts, typer.Option("--remove-device", metavar="ID", help="Such as disk1, nic0.", rich_help_panel=STORAGE)
     ] = None,
+    move: Annotated[
+        Texts,
+        typer.Option(
+            "--move",
+            metavar="ID",
+            help="Attach a disk or DVD drive elsewhere: disk1,bus=scsi ,slot=3.",
+            rich_help_panel=STORAGE,
+        ),
+    ] = None,
     dvd: Annotated[
         Texts,
         typer.Option(
@@ -126,6 +135,7 @@ def set_(
     # everything is understood before anything is sent
     steps: list[tuple[str, Any]] = [
         *(("remove_device", (device,)) for device in remove_device or ()),
+        *(("move_drive", options.place(text)) for text in move or ()),
         *(("add_disk", (options.disk(text, "--add-disk"),)) for text in add_disk or ()),
         *(("add_nic", (options.nic(text, "--add-nic"),)) for text in add_nic or ()),
         *(("add_dvd", (dvd.iso, dvd.bus)) for dvd in (options.dvd(text, "--add-dvd") for text in add_dvd or ())),

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from kiban.errors import BadInput
+from kiban.model.generations import Bus
 from kiban.model.machine import ComKind, Forward, Protocol
 from kiban.model.requests import ComRequest, DiskRequest, DvdRequest, NetBootRequest, NicRequest
 from kiban.model.units import parse_size
@@ -96,6 +97,15 @@ def _size(fields: Fields) -> int | None:
         if fields.value[0].isdigit() and not any(key == "format" for key, _ in fields.keys):
             raise
         return None
+
+
+def place(text: str, option: str = "--move") -> tuple[str, Bus | None, int | None]:
+    """`ID[,bus=..][,slot=N]`: a drive and where it is to be."""
+    fields = split(text, option, ("bus", "slot"))
+    slot = fields.get("slot", option)
+    if slot is not None and not (slot.isascii() and slot.isdigit() and len(slot) < 4):
+        raise BadInput(f"{option}: slot={slot} is not a number.", "Say slot=0 for the first.")
+    return fields.value, fields.get("bus", option, BUSES), None if slot is None else int(slot)
 
 
 def nic(text: str, option: str = "--nic") -> NicRequest:

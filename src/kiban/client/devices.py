@@ -37,6 +37,11 @@ class Devices:
         """Add a DVD drive, with an ISO in it or empty."""
         return self._post(name, "dvds", self._absolute({"iso": iso, "bus": bus}))
 
+    def move_drive(self, name: str, device: str, bus: Bus | None = None, slot: int | None = None) -> Machine:
+        """Attach a disk or DVD drive elsewhere, while it is off; on its bus, in the first free slot, unless said."""
+        body = {"bus": bus, "slot": slot}
+        return Machine(self._transport.call("PUT", path_of(name, "drives", device, "place"), body))
+
     def remove_device(self, name: str, device: str) -> Machine:
         """Take a disk, DVD drive or adapter away."""
         return Machine(self._transport.call("DELETE", path_of(name, "devices", device)))

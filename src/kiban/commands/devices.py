@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from kiban.engine import hotplug, rewiring, view
+from kiban.engine import editing, hotplug, rewiring, view
 from kiban.engine.host import Host
 from kiban.engine.view import MachineView
+from kiban.model.generations import Bus
 from kiban.model.requests import DiskRequest, DvdRequest, NicChanges, NicRequest
 
 
@@ -34,6 +35,13 @@ async def add_dvd(host: Host, name: str, request: DvdRequest) -> MachineView:
     """Add a DVD drive."""
     handle = host.find(name)
     await hotplug.add_dvd(handle, request)
+    return view.of(handle)
+
+
+async def move_drive(host: Host, name: str, device_id: str, bus: Bus | None, slot: int | None) -> MachineView:
+    """Attach a disk or DVD drive of a machine that is off elsewhere."""
+    handle = host.find(name)
+    await editing.move_drive(handle, device_id, bus, slot)
     return view.of(handle)
 
 

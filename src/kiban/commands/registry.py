@@ -62,6 +62,7 @@ COMMANDS: dict[str, Command] = {
         Command("devices.add_nic", devices.add_nic, "manage", False),
         Command("devices.change_nic", devices.change_nic, "manage", False),
         Command("devices.add_dvd", devices.add_dvd, "manage", False),
+        Command("devices.move_drive", devices.move_drive, "manage", False),
         Command("devices.remove_device", devices.remove_device, "manage", False),
         Command("devices.insert", devices.insert, "operate", False),
         Command("devices.eject", devices.eject, "operate", False),

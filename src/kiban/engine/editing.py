@@ -14,6 +14,7 @@ from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.whole import in_thread
 from kiban.model import contract, edit
+from kiban.model.generations import Bus
 from kiban.model.machine import Machine, Uefi
 from kiban.model.requests import Changes
 
@@ -39,6 +40,15 @@ async def change(host: Host, handle: Handle, changes: Changes) -> None:
         elif changes.floppy is not None and handle.alive:
             await hotplug.change_floppy(handle, changes.floppy)
         handle.save(machine)
+
+
+async def move_drive(handle: Handle, drive_id: str, bus: Bus | None, slot: int | None) -> None:
+    """Attach a disk or DVD drive elsewhere; it keeps its place in the boot order."""
+    async with handle.lock:
+        handle.check("edit offline")
+        before = handle.machine
+        machine = contract.move_drive(before, drive_id, bus, slot)
+        handle.save(await in_thread(nvram.follow, handle.directory, machine, alive=False, before=before))
 
 
 def _firmware(handle: Handle, after: Machine, changes: Changes) -> Machine:

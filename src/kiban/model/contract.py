@@ -291,6 +291,32 @@ def add_dvd(machine: Machine, request: DvdRequest) -> Machine:
     return replace(machine, dvds=(*machine.dvds, dvd))
 
 
+def move_drive(machine: Machine, drive_id: str, bus: Bus | None, slot: int | None) -> Machine:
+    """`machine` with a disk or DVD drive elsewhere; on its own bus, in the first free slot, unless said."""
+    gen = generation(machine.generation)
+    drives: list[Disk | Dvd] = [*machine.disks, *machine.dvds]
+    drive = next((drive for drive in drives if drive.id == drive_id), None)
+    if drive is None:
+        known = ", ".join(each.id for each in drives) or "none"
+        raise NotFound(f"{machine.name} has no disk or DVD drive {drive_id}.", f"It has: {known}.")
+    if isinstance(drive, Disk):
+        to = check_bus(gen, bus or drive.bus, gen.disk_buses, "a disk")
+        _check_sectors(DiskRequest(sectors=drive.sectors), to)
+    else:
+        to = check_bus(gen, bus or drive.bus, gen.dvd_buses, "a DVD drive")
+    others = replace(
+        machine,
+        disks=tuple(disk for disk in machine.disks if disk is not drive),
+        dvds=tuple(dvd for dvd in machine.dvds if dvd is not drive),
+    )
+    place = _free_slot(others, gen, to, slot)
+    return replace(
+        machine,
+        disks=tuple(replace(d, bus=to, slot=place) if d is drive else d for d in machine.disks),
+        dvds=tuple(replace(d, bus=to, slot=place) if d is drive else d for d in machine.dvds),
+    )
+
+
 def remove_device(machine: Machine, device_id: str) -> Machine:
     """`machine` without the disk, DVD drive or adapter `device_id`."""
     if device_id not in machine.device_ids():

@@ -135,6 +135,14 @@ class NewDvd(Wire):
     slot: Slot | None = None
 
 
+class Place(Wire):
+    """Where to attach a drive."""
+
+    bus: Bus | None = None
+    """Its own when left out."""
+    slot: Slot | None = None
+
+
 class Medium(Wire):
     """What to put into a drive."""
 

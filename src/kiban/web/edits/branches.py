@@ -14,7 +14,7 @@ from kiban.engine.view import MachineView
 from kiban.model.generations import GENERATIONS
 from kiban.model.machine import boot_class
 from kiban.web import hardware
-from kiban.web.edits import adapters, drives, order, settings
+from kiban.web.edits import adapters, drives, order, places, settings
 from kiban.web.edits.form import Subject
 from kiban.web.frame import Page
 from kiban.web.hardware import Branch
@@ -107,6 +107,9 @@ class Tree:
         if kind == "nic":
             change = partial(adapters.change, device=device)
             self._icon("edit", words("change nic", nic=device), "devices.change_nic", change)
+        if kind != "nic":
+            move = partial(places.move, drive_id=device)
+            self._icon("low_priority", words("move drive", drive=device), "devices.move_drive", move)
         remove = partial(drives.remove, device=device)
         self._icon("close", words("remove device", device=device), "devices.remove_device", remove)
         return eject

@@ -83,6 +83,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "bus": ("Controller", "コントローラー"),
     "bus auto": ("automatic: what the guest has a driver for", "自動 (ゲストが対応するもの)"),
     "grow disk": ("Resize {disk}", "{disk} のサイズ変更"),
+    "move drive": ("Move {drive}", "{drive} の移動"),
+    "move": ("Move", "移動"),
+    "location": ("Location", "場所"),
+    "location hint": ("From 0 on; the first free one is filled in", "0 から数えます。最初の空きが入力されます"),
     "remove device": ("Remove {device}", "{device} を削除"),
     "remove device?": ("Remove {device}?", "{device} を削除しますか?"),
     "image kept": (

@@ -89,6 +89,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "What {nic} leads to cannot be changed while {name} is {state}: an older Kiban has started it.": (
         "{name} は古い Kiban で起動されたため、{state:word}の間は {nic} の接続先を変更できません。"
     ),
+    "{name} has no disk or DVD drive {drive}.": "{name} にディスクまたは DVD ドライブ {drive} はありません。",
+    "There is no place {location} on that controller.": "そのコントローラーに場所 {location} はありません。",
+    "It has 0 to {most}.": "0 から {most} までです。",
     "{name} has no network adapter {nic}.": "{name} にネットワーク アダプター {nic} はありません。",
     "QEMU refused {command}: {said}": "QEMU が {command} を拒否しました: {said}",
     "The {protocol} port {port} on {address} is taken.": "{address} の {protocol} ポート {port} は使用中です。",
