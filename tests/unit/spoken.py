@@ -76,7 +76,7 @@ def _texts(node: ast.AST, fault: bool) -> Iterator[tuple[ast.expr, int, bool]]:
         called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if called in _SILENT:
             return
-        if called in _ERRORS:
+        if called in _ERRORS or called == "__init__":  # of an error's own kind
             for given in (*node.args[:2], *(each.value for each in node.keywords if each.arg == "hint")):
                 yield from _texts(given, True)
             return
@@ -97,12 +97,13 @@ def _variants(node: ast.expr) -> list[str]:
         case ast.JoinedStr():
             found = list(itertools.islice(itertools.product(*map(_variants, node.values)), MOST))
             return ["".join(parts) for parts in found]
-        case ast.FormattedValue(value=ast.IfExp() | ast.JoinedStr() | ast.Constant()):
+        case ast.FormattedValue(value=ast.IfExp() | ast.JoinedStr() | ast.Constant() | ast.BoolOp()):
             return _variants(node.value)
         case ast.BinOp(op=ast.Add()):
             return [one + other for one in _variants(node.left) for other in _variants(node.right)]
-        case ast.IfExp():
-            return [*_variants(node.body), *_variants(node.orelse)]
+        case ast.BoolOp(op=ast.Or()) | ast.IfExp():
+            either = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            return [variant for value in either for variant in _variants(value)]
     return [f"{{{_name(node)}}}"]
 
 

@@ -138,7 +138,19 @@ def known(text: str) -> set[str]:
     if not found and len(pieces := re.split(r"(?<=[.!?]) ", body)) > 1:
         every = [known(piece) for piece in pieces]
         found = set().union(*every) if all(every) else set()
-    return found or special(body, said.SAID)
+    return found or special(body, said.SAID) or general(body)
+
+
+def general(text: str) -> set[str]:
+    """The key that a template is a case of, if what it has in the holes is a word that is known there."""
+    for key, words in said.SAID.items():
+        made = speech.template(key, words if isinstance(words, str) else words[1])
+        held = made.fits(plain(text)) or {}
+        kinds = {name: kind for _, name, kind in made.words}
+        filled = {name: value for name, value in held.items() if value != "{x}"}
+        if filled and all(kinds[name] in ("word", "text") and value in said.TERMS for name, value in filled.items()):
+            return {key}
+    return set()
 
 
 def special(text: str, keys: Iterable[str]) -> set[str]:

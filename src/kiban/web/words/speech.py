@@ -3,8 +3,8 @@
 
 The service speaks English, to programs and on the command line. `said/` has its sentences as templates; what a hole
 holds (a path, a name that a guest chose) comes out as it went in, but where a translation says otherwise: `{kind:word}`
-is one of TERMS or stays as it is, `{why:text}` is said like a text of its own. `{why:said}` has to be known, and
-`{field:bare}` without blanks, or the template does not fit.
+is one of TERMS or stays as it is, as `{file:thing}` with one behind it in brackets; `{why:text}` is said like a text of
+its own. `{why:said}` has to be known, and `{field:bare}` without blanks, or the template does not fit.
 
 A text can be anybody's: matching looks for each literal part once, from left to right, and the number of looks has a
 bound. What is not found stays English.

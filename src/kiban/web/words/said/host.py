@@ -129,4 +129,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{field}: String should match pattern {pattern}.": "{field:bare}: 形式が正しくありません。",
     "{field}: Input should be {choices}.": "{field:bare}: 次から選んでください: {choices}。",
     "{field}: Value error, {why}.": "{field:bare}: {why:text}。",
+    "Too many wrong tries from your address.": "お使いのアドレスからの間違いが多すぎます。",
+    "Wait a minute.": "1 分ほどお待ちください。",
 }

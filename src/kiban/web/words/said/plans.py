@@ -218,4 +218,6 @@ SAID: dict[str, str | tuple[str, str]] = {
         "Import it alone, and choose its format.",
         "ディスクだけを、形式を選んでインポートしてください。",
     ),
+    "{mac}, no address, {where}": "{mac}、アドレスなし、{where:text}",
+    "{kind} {model}, a new address, {network}": "{kind} {model}、新しいアドレス、{network}",
 }

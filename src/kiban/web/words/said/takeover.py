@@ -58,7 +58,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ホストと一緒に起動するかしないかのどちらかです。"
     ),
     "The BIOS GUID {guid} and serial number {shown}: the guest sees others.": (
-        "BIOS の GUID {guid} とシリアル番号 {shown}。ゲストからは別の値に見えます。"
+        "BIOS の GUID {guid:word} とシリアル番号 {shown:word}。ゲストからは別の値に見えます。"
     ),
     "NumLock being on when the machine starts.": "起動時に NumLock をオンにする設定。",
     "The boot order and the other variables of the firmware: Hyper-V keeps them in a file of its own.": (
@@ -80,7 +80,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "two devices are the same, {instance}": "同じデバイスが 2 つあります ({instance})",
     "it lists more than {devices_limit} drives": "ドライブが {devices_limit} 個を超えています",
     "The drive at {where} is {shown} ({shown2}), no virtual hard disk.": (
-        "{where} のドライブは {shown} ({shown2}) で、仮想ハード ディスクではありません。"
+        "{where} のドライブは {shown:word} ({shown2}) で、仮想ハード ディスクではありません。"
     ),
     "The disk at {where}, {shown}, is neither a VHD nor a VHDX.": (
         "{where} のディスク {shown} は VHD でも VHDX でもありません。"
@@ -92,7 +92,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The port settings (such as a VLAN or a bandwidth limit) of the adapter {shown}.": (
         "アダプター {shown} のポート設定 (VLAN や帯域幅制限など)。"
     ),
-    "The device {shown} ({kind}).": "デバイス {shown} ({kind})。",
+    "The device {shown} ({kind}).": "デバイス {shown:word} ({kind:word})。",
     "{name} is XML, but no Hyper-V configuration: there is no <configuration> with <properties>.": (
         "{name} は XML ですが、Hyper-V の構成ではありません (<properties> を持つ <configuration> がありません)。"
     ),
@@ -169,7 +169,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The disk at {where} is an empty one, without a file: add a new disk.": (
         "{where} のディスクはファイルのない空のディスクです。新しいディスクを追加してください。"
     ),
-    "The hardware {shown} (resource type {kind}).": "ハードウェア {shown} (リソースの種類 {kind})。",
+    "The hardware {shown} (resource type {kind}).": "ハードウェア {shown:word} (リソースの種類 {kind})。",
     "The section {shown}.": "セクション {shown}。",
     "The file {shown}, which no drive has.": "どのドライブも使わないファイル {shown}。",
     "it has several manifests": "マニフェストが複数あります",

@@ -28,7 +28,7 @@ TERMS: dict[str, str] = {
     "Secure Boot": "セキュアブート",
     # kinds
     "synthetic": "通常の",
-    "legacy": "レガシ",
+    "legacy": "レガシ ",
     "std or cirrus": "std または cirrus",
     "virtio or e1000e": "virtio または e1000e",
     "IDE or SCSI": "IDE または SCSI",
@@ -59,6 +59,11 @@ TERMS: dict[str, str] = {
     "Address already in use": "アドレスは使用中です",
     "Operation not permitted": "許可されていない操作です",
     "Cannot allocate memory": "メモリを割り当てられません",
+    "(none)": "(なし)",
+    "without a name": "(名前なし)",
+    "of no type": "種類なし",
+    "it said nothing": "応答がありません",
+    "it does not answer as QEMU does": "QEMU としての応答がありません",
     # what files are for
     "read": "読み取る",
     "write": "書き込む",
