@@ -18,10 +18,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "COM{number} of {name} does not answer: {strerror}.": "{name} の COM{number} が応答しません ({strerror:text})。",
     "Another program is attached to COM{number} of {name}.": "{name} の COM{number} は別のプログラムが使用中です。",
-    "Leave it there; kiban console is left with Ctrl-].": (
-        "Close it there: another browser has it, or kiban console, which is left with Ctrl-].",
-        "そちらで閉じてください (別のブラウザー、または kiban console。kiban console は Ctrl-] で終了します)。",
-    ),
     "The guest of {name} does not read its COM{number}.": "{name} のゲストが COM{number} を読み取りません。",
     "Wait.": "お待ちください。",
     "{name} has no COM{number}.": "{name} に COM{number} はありません。",
