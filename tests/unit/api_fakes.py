@@ -40,7 +40,7 @@ from kiban.model.foreign import ForeignDisk, Place
 from kiban.model.machine import Com, Disk, Dvd, Floppy, Forward, NetBoot, Nic
 from kiban.model.outcome import Boot
 from kiban.model.takeover import CheckpointRow, DiskFacts, Plan, PlannedDisk, Row
-from kiban.model.usage import GuestState, Sample, Usage
+from kiban.model.usage import GuestState, Past, Sample, Usage
 from kiban.paths import Paths
 
 PNG = b"\x89PNG\r\n\x1a\n rest of a picture"
@@ -343,6 +343,7 @@ _RESULTS: dict[str, Callable[[], Any]] = {
     "secureboot.audit": lambda: [AUDITED, Audited(machine="db", generation=1, state="running")],
     "usage.show": lambda: USAGE,
     "usage.running": lambda: [USAGE],
+    "usage.history": lambda: (Past(time="2026-01-01T00:00:00+00:00", cpu=12.5, memory=7),),
     "usage.guest": lambda: GUEST,
     "tpm.show": lambda: TPM,
     "tpm.log": lambda: BOOT,

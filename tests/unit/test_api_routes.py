@@ -109,6 +109,7 @@ CALLS: list[tuple[Call, tuple[Any, ...]]] = [
     (lambda c: c.resume("web"), ("life.resume", "web")),
     (lambda c: c.usages(), ("usage.running",)),
     (lambda c: c.usage("web"), ("usage.show", "web")),
+    (lambda c: c.usage_history("web"), ("usage.history", "web")),
     (lambda c: c.guest("web"), ("usage.guest", "web")),
     (lambda c: c.add_disk("web", DISK), ("devices.add_disk", "web", DISK)),
     (lambda c: c.add_nic("web", NIC), ("devices.add_nic", "web", NIC)),

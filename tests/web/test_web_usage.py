@@ -50,6 +50,7 @@ def ground(there: World) -> Iterator[Ground]:
     with pytest.MonkeyPatch.context() as patch:
         made = Ground(there.root)
         patch.setenv("FAKE_QEMU_STATS", str(made.stats))
+        patch.setenv("HISTORY_EVERY", "0.5")
         patch.setenv("FAKE_QEMU_AGENT", str(made.agent))
         for serial in (1, 2):
             there.put(machines.make(1, serial=serial, dvds=(DvdRequest(),), nics=(NicRequest(),)))
@@ -143,6 +144,20 @@ def _measured_anew(page: Page, place: Place) -> None:
     last = place.client.usage("m1").samples[-1].time
     while len([sample for sample in place.client.usage("m1").samples if sample.time > last]) < 2:
         page.wait_for_timeout(100)
+
+
+def test_the_last_day_is_there_though_nobody_looked(page: Page, place: Place) -> None:
+    page.get_by_role("link", name="m1", exact=True).click()
+    page.get_by_role("button", name="24 hours").click()
+    expect(page.get_by_text(re.compile(r"every two minutes of the last 0 h \d+ min"))).to_be_visible()
+    told = re.compile(r"^CPU: On average \d+ %, \d+ % at the most$")
+    expect(chart(page, "CPU")).to_have_attribute("aria-label", told)
+    expect(chart(page, "Memory")).to_have_attribute("aria-label", re.compile("at the most; the machine has 8 MiB$"))
+    expect(chart(page, "Disks")).to_be_hidden()
+    assert len(place.client.usage_history("m1")) > 0
+    page.get_by_role("button", name="5 minutes").click()
+    expect(chart(page, "Disks")).to_be_visible()
+    expect(chart(page, "CPU")).to_have_attribute("aria-label", re.compile(r"of its processor$"))
 
 
 def test_one_that_is_off_uses_nothing(page: Page, place: Place) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A service with its web manager as a process of its own, on machines whose QEMU is tests/unit/fake_qemu.py.
 
-Run as a program it is that service: the real one, but for the user that QEMU runs as.
+Run as a program it is that service: the real one, but for the user that QEMU runs as, and HISTORY_EVERY seconds.
 """
 
 from __future__ import annotations
@@ -121,6 +121,7 @@ def _main() -> None:
     from kiban.adapters.qemu import process
     from kiban.api import systemd
     from kiban.api.server import run
+    from kiban.engine import history
     from kiban.web.manager import STORE, Manager
 
     logging.basicConfig(level=logging.INFO)
@@ -131,6 +132,7 @@ def _main() -> None:
     if kept:
         names = ":".join(STORE for _ in kept)
         os.environ |= {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(kept)), "LISTEN_FDNAMES": names}
+    history.EVERY = float(os.environ.get("HISTORY_EVERY", history.EVERY))
     own = process.Account("me", os.geteuid(), os.getegid())
     process.account = lambda name="": own
     os.chdir("/")

@@ -27,6 +27,12 @@ async def machine_usage(api: Api, name: Name) -> usage.Usage:
     return usage.Usage.model_validate(await api.run("usage.show", name))
 
 
+@router.get("/machines/{name}/usage/history")
+async def machine_history(api: Api, name: Name) -> list[usage.Past]:
+    """What a machine used in the last day while it ran, a sample every two minutes; known since the service began."""
+    return [usage.Past.model_validate(found) for found in await api.run("usage.history", name)]
+
+
 @router.get("/machines/{name}/guest")
 async def machine_guest(api: Api, name: Name) -> usage.GuestState:
     """The heartbeat and the addresses of a machine's guest."""

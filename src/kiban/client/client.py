@@ -25,7 +25,7 @@ from kiban.client.records import (
 from kiban.client.records_capacity import Capacity
 from kiban.client.records_disks import DiskCheck, DiskInfo, DiskMount
 from kiban.client.records_media import Advice, MediumFile
-from kiban.client.records_usage import GuestState, Usage
+from kiban.client.records_usage import GuestState, Past, Usage
 from kiban.client.seat import Seat
 from kiban.client.tokens import Ways
 from kiban.client.transport import ANSWER, Transport, quote
@@ -187,6 +187,10 @@ class Client(Devices, Seat, Ways):
     def usages(self) -> list[Usage]:
         """What every machine that runs uses now: the newest sample of each."""
         return [Usage(item) for item in self._transport.call("GET", "/v1/usage")]
+
+    def usage_history(self, name: str) -> list[Past]:
+        """What a machine used in the last day while it ran, as far as the service has run."""
+        return [Past(item) for item in self._transport.call("GET", path_of(name, "usage", "history"))]
 
     def usage(self, name: str) -> Usage:
         """What a machine uses, with samples of the last five minutes, as far as somebody has asked in that time."""

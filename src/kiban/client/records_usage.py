@@ -31,6 +31,14 @@ class Sample(Record):
     net_sent: float | None
 
 
+class Past(Record):
+    """What a machine used on average in the minutes before `time`: percent of its processors, bytes."""
+
+    time: str
+    cpu: float
+    memory: int
+
+
 class Usage(Record):
     """What a machine uses: its samples, the newest last, none when it does not run."""
 

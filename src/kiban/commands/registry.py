@@ -87,6 +87,7 @@ COMMANDS: dict[str, Command] = {
         Command("screen.press", screen.press, "operate", False),
         Command("usage.show", usage.show, "read", False),
         Command("usage.running", usage.running, "read", False),
+        Command("usage.history", usage.history, "read", False),
         Command("usage.guest", usage.guest, "read", False),
         Command("screen.view", screen.view, "read", False),
         Command("screen.use", screen.use, "operate", False),

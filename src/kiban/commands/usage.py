@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import replace
 
 from kiban.engine.host import Host
-from kiban.model.usage import GuestState, Usage
+from kiban.model.usage import GuestState, Past, Usage
 
 
 async def show(host: Host, name: str) -> Usage:
@@ -20,6 +20,11 @@ async def running(host: Host) -> list[Usage]:
     handles = sorted((h for h in host.handles.values() if h.alive), key=lambda h: h.name)
     found = await asyncio.gather(*(host.meters.usage(handle) for handle in handles))
     return [replace(usage, samples=usage.samples[-1:]) for usage in found]
+
+
+async def history(host: Host, name: str) -> tuple[Past, ...]:
+    """What one machine used in the last day, as far as the service has run."""
+    return host.history.of(host.find(name).id)
 
 
 async def guest(host: Host, name: str) -> GuestState:

@@ -21,6 +21,7 @@ from kiban.engine import adoption, diskforeign, mounts, supervision, unfinished
 from kiban.engine.diskuse import Claims
 from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
+from kiban.engine.history import History
 from kiban.engine.jobs import Jobs
 from kiban.engine.usage import Meters
 from kiban.errors import Conflict, HostLacks, KibanError, NotFound
@@ -49,8 +50,9 @@ class Host:
         self.mounts = mounts.Mounts()
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
         self.meters = Meters()
+        self.history = History()
         self._names: set[str] = set()  # of machines that are being made or renamed
-        self._upkeep: asyncio.Task[None] | None = None
+        self._upkeep: list[asyncio.Task[None]] = []
 
     @classmethod
     async def open(cls, paths: Paths) -> Host:
@@ -69,7 +71,8 @@ class Host:
             host.load(directory)
         await mounts.adopt(host)  # before the machines: what they may do depends on it
         await adoption.adopt(list(host.handles.values()))
-        host._upkeep = asyncio.create_task(host._keep_logs_short())
+        past = host.history.run(host.handles.values)
+        host._upkeep = [asyncio.create_task(host._keep_logs_short()), asyncio.create_task(past)]
         return host
 
     async def _keep_logs_short(self) -> None:
@@ -178,8 +181,8 @@ class Host:
 
     async def close(self) -> None:
         """End the service's life with its machines; they run on."""
-        if self._upkeep is not None:
-            self._upkeep.cancel()
+        for task in self._upkeep:
+            task.cancel()
         self.meters.close()
         await self.jobs.close()
         self.mounts.leave()

@@ -42,6 +42,15 @@ class Sample:
     net_sent: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What a machine used on average in the minutes before `time`: percent of its processors, bytes of the host's."""
+
+    time: str
+    cpu: float
+    memory: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class Usage:
     """A machine's samples, the newest last; none for one that does not run. `memory` in bytes is what it is given."""

@@ -12,7 +12,7 @@ from nicegui import ui
 
 from kiban.engine.usage import EVERY, KEPT
 from kiban.model.units import format_size
-from kiban.model.usage import Sample
+from kiban.model.usage import Past, Sample
 
 GAP = 3 * EVERY
 """Seconds without a sample that are shown as a gap: nobody looked."""
@@ -23,17 +23,20 @@ Point = list[float | None]
 Lines = list[list[Point]]
 
 
-def lines(samples: Sequence[Sample], *fields: str) -> Lines:
-    """A line for each of the fields: seconds from the newest sample on, and the value."""
+def lines(samples: Sequence[Sample | Past], *fields: str, gap: float = GAP) -> Lines:
+    """A line for each of the fields: seconds from the newest sample on, and the value.
+
+    `gap` is the time in seconds without a sample that is shown as such.
+    """
     newest = datetime.fromisoformat(samples[-1].time)
     ages = [(datetime.fromisoformat(sample.time) - newest).total_seconds() for sample in samples]
-    return [[*_points(ages, [getattr(sample, field) for sample in samples])] for field in fields]
+    return [[*_points(ages, [getattr(sample, field) for sample in samples], gap)] for field in fields]
 
 
-def _points(ages: Sequence[float], values: Sequence[float | None]) -> Iterator[Point]:
+def _points(ages: Sequence[float], values: Sequence[float | None], gap: float) -> Iterator[Point]:
     before = ages[0]
     for age, value in zip(ages, values, strict=True):
-        if age - before > GAP:
+        if age - before > gap:
             yield [before, None]
         before = age
         yield [round(age, 1), None if value is None else round(value, 1)]
@@ -55,7 +58,7 @@ class Chart:
 
     def __init__(self, title: str) -> None:
         self._title = title
-        with ui.element("figure").classes("k-chart"):
+        with ui.element("figure").classes("k-chart") as self.element:
             with ui.row().classes("k-bar"):
                 ui.label(title).classes("k-part")
                 ui.space()
@@ -67,9 +70,10 @@ class Chart:
             with self._said:
                 self._words = ui.label()
 
-    def show(self, found: Lines, most: float, most_said: str, said: str) -> None:
-        """Bring it up to date. Those who cannot see it are told the same."""
+    def show(self, found: Lines, most: float, most_said: str, said: str, span: float = KEPT) -> None:
+        """Bring it up to date, for the last `span` seconds. Those who cannot see it are told the same."""
         options = self._chart.options
+        options["xAxis"]["min"] = -span
         options["yAxis"] |= {"max": most, "interval": most / 2}
         options["series"] = [_line(number, points) for number, points in enumerate(found)]
         self._chart.update()

@@ -7,6 +7,7 @@ Both ask again and again only while their tab is in view, and the service measur
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import Query, Request
@@ -14,9 +15,10 @@ from nicegui import events, ui
 
 from kiban.api import problems
 from kiban.api.session import Session
+from kiban.engine import history
 from kiban.engine.usage import EVERY
 from kiban.errors import KibanError, NotFound
-from kiban.model.usage import Sample, Usage
+from kiban.model.usage import Past, Sample, Usage
 from kiban.web import charts
 from kiban.web.base import Site
 from kiban.web.charts import Chart
@@ -61,14 +63,18 @@ class UsageCard:
 
     def __init__(self, page: Page, machine_id: str) -> None:
         self._page, self._words, self._id = page, page.words, machine_id
+        self._shown = ""  # time of the newest sample of the day that is drawn
         with ui.column().classes("k-card k-usage") as self._card:
             with ui.row().classes("k-bar"):
                 ui.label(self._words("usage")).classes("k-part")
                 ui.space()
-                ui.label(self._words("usage span")).classes("k-soft")
+                spans = {False: self._words("usage now"), True: self._words("usage day")}
+                self._day = ui.toggle(spans, value=False, on_change=self._look).props("dense flat no-caps")
+                self._day.props(f'aria-label="{self._words("usage span")}"')
             self._heartbeat = ui.label()
             self._why = ui.label(self._words("why no-contact")).classes("k-soft")
             self._addresses = ui.label()
+            self._past = ui.label().classes("k-soft").props('role="status"')
             with ui.element("div").classes("k-charts"):
                 self._charts = {name: Chart(self._words(f"usage {name}")) for name in CHARTS}
         self._card.set_visibility(False)
@@ -88,6 +94,8 @@ class UsageCard:
         self._card.set_visibility(bool(usage.samples))
         if usage.samples:
             self._show(usage)
+            if self._day.value:
+                await self._show_day(usage)
 
     def _show(self, usage: Usage) -> None:
         heartbeat, words = usage.guest.heartbeat, self._words
@@ -97,7 +105,40 @@ class UsageCard:
         self._why.set_visibility(heartbeat == "no-contact")
         self._addresses.set_visibility(bool(usage.guest.addresses))
         self._addresses.set_text(words("addresses", addresses=", ".join(usage.guest.addresses)))
-        samples, now = usage.samples, usage.samples[-1]
+        for name in ("disk", "network"):
+            self._charts[name].element.set_visibility(not self._day.value)
+        self._past.set_visibility(self._day.value)
+        if not self._day.value:
+            self._shown = ""
+            self._show_now(usage)
+
+    async def _show_day(self, usage: Usage) -> None:
+        """The last day; drawn when there is more of it."""
+        words = self._words
+        past: tuple[Past, ...] = await self._page.session.run("usage.history", self._id)
+        newest = past[-1].time if past else "none"
+        if self._shown == newest:
+            return
+        self._shown = newest
+        if not past:
+            self._past.set_text(words("usage no past"))
+            for name in ("cpu", "memory"):
+                self._charts[name].show([], 1.0, "", "", history.KEPT)
+            return
+        age = int((datetime.now(UTC) - datetime.fromisoformat(past[0].time)).total_seconds() + history.EVERY) // 60
+        self._past.set_text(words("usage past", time=words("hours", hours=age // 60, minutes=age % 60)))
+        cpu, memory = (charts.lines(past, field, gap=3 * history.EVERY) for field in ("cpu", "memory"))
+        percents = [each.cpu for each in past]
+        mean, most = round(sum(percents) / len(percents)), round(max(percents))
+        said = words("says past cpu", percent=mean, most=most)
+        self._charts["cpu"].show(cpu, 100.0, words("percent", percent=100), said, history.KEPT)
+        held = max(each.memory for each in past)
+        top = float(max(usage.memory, held))
+        said = words("says past memory", held=charts.size(held), given=charts.size(usage.memory))
+        self._charts["memory"].show(memory, top, charts.size(top), said, history.KEPT)
+
+    def _show_now(self, usage: Usage) -> None:
+        words, samples, now = self._words, usage.samples, usage.samples[-1]
         self._charts["cpu"].show(charts.lines(samples, "cpu"), 100.0, words("percent", percent=100), self._cpu(usage))
         said = words("says memory", held=charts.size(now.memory), given=charts.size(usage.memory))
         most = float(max(usage.memory, *(sample.memory for sample in samples)))  # QEMU has needs of its own

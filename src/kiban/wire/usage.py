@@ -40,6 +40,16 @@ class Sample(Sent):
     """The same."""
 
 
+class Past(Sent):
+    """What a machine used on average in the two minutes before `time`."""
+
+    time: str
+    cpu: float
+    """Percent of its processors."""
+    memory: int
+    """Bytes of the host's memory that its QEMU holds."""
+
+
 class Usage(Sent):
     """What a machine uses, and what its guest says of itself."""
 

@@ -5,7 +5,22 @@ WORDS: dict[str, tuple[str, str]] = {
     "column cpu": ("CPU", "CPU 使用率"),
     "column heartbeat": ("Heartbeat", "ハートビート"),
     "usage": ("Usage", "使用状況"),
-    "usage span": ("last 5 minutes", "過去 5 分間"),
+    "usage span": ("Period of the charts", "グラフの期間"),
+    "usage now": ("5 minutes", "5 分"),
+    "usage day": ("24 hours", "24 時間"),
+    "usage past": (
+        "Processor and memory every two minutes of the last {time}. Other figures are known only while somebody looks.",
+        "CPU とメモリは 2 分ごとの値 (過去 {time})。その他の値は、表示している間だけ計測されます。",
+    ),
+    "usage no past": (
+        "Nothing is kept of this machine yet: come back in four minutes.",
+        "この仮想マシンの記録はまだありません。4 分後にもう一度ご覧ください。",
+    ),
+    "says past cpu": ("On average {percent} %, {most} % at the most", "平均 {percent}%、最大 {most}%"),
+    "says past memory": (
+        "{held} held on the host at the most; the machine has {given}",
+        "ホスト上の最大使用量 {held}、割り当て {given}",
+    ),
     "usage cpu": ("CPU", "CPU"),
     "usage memory": ("Memory", "メモリ"),
     "usage disk": ("Disks", "ディスク"),
