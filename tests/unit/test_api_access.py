@@ -116,6 +116,16 @@ def test_a_token_works_at_once_and_until_it_is_revoked(service: Service) -> None
         client.machine("web")
 
 
+def test_a_revoked_token_hears_no_more_events(service: Service) -> None:
+    tokens = Tokens(service.paths.state)
+    with remote(service, tokens.create("listener", "viewer")).events() as events:
+        service.call(service.host.events.publish, "state")
+        assert next(events).kind == "state"
+        tokens.revoke("listener")
+        service.call(service.host.events.publish, "state")
+        assert list(events) == []
+
+
 def test_tokens_are_kept_as_hashes_for_the_owner_only(tmp_path: Path) -> None:
     secret = Tokens(tmp_path).create("ci", "viewer")
     file = tmp_path / "tokens.json"

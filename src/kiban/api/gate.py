@@ -8,9 +8,10 @@ program does, so a WebSocket with that is refused, even where somebody leads a p
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.api import problems
 from kiban.engine.tokens import Caller
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 LOOK = 1.0
 """Seconds between looks at whether the token of a WebSocket is still good."""
-REVOKED = 1008
+NO_MORE = 1008
 """RFC 6455, 7.4.1: what comes violates a policy."""
 
 
@@ -76,26 +77,19 @@ class TokenGate:
             answer = problems.response(error, status=status, headers={"WWW-Authenticate": "Bearer"})
             await answer(scope, receive, send)
             return
-        scope = {**scope, "kiban.caller": caller}
+        scope = {**scope, "kiban.caller": caller, "kiban.good": lambda: self._good(caller)}
         if scope["type"] == "websocket":
-            await self._while_good(caller, scope, receive, send)
+            await while_it_lasts(self._revoked(caller), self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
-    async def _while_good(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a WebSocket until it ends, or its token is revoked."""
-        serving = asyncio.ensure_future(self._app(scope, receive, send))
-        try:
-            while not serving.done() and caller.token is not None and self._tokens.good(caller.token):
-                await asyncio.wait({serving}, timeout=LOOK)
-            if serving.done():
-                serving.result()
-                return
-            serving.cancel()
-            await asyncio.wait({serving})
-            await send({"type": "websocket.close", "code": REVOKED})
-        finally:
-            serving.cancel()
+    def _good(self, caller: Caller) -> bool:
+        return caller.token is not None and self._tokens.good(caller.token)
+
+    async def _revoked(self, caller: Caller) -> None:
+        """Wait until the caller's token is."""
+        while self._good(caller):
+            await asyncio.sleep(LOOK)
 
     def _caller(self, scope: Scope) -> Caller:
         given = [value for name, value in scope["headers"] if name == b"authorization"]
@@ -113,3 +107,30 @@ def _is_of_a_page(scope: Scope) -> bool:
 async def _refuse_page(scope: Scope, receive: Receive, send: Send) -> None:
     error = NotAllowed("A browser's page may not do that.", "Use the web manager: kiban web", code="wrong-origin")
     await problems.response(error)(scope, receive, send)
+
+
+async def while_it_lasts(
+    end: Coroutine[Any, Any, object], app: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Serve a WebSocket until it is over, or what `end` waits for has come."""
+    closed = False
+
+    async def sending(message: Message) -> None:
+        nonlocal closed
+        closed = closed or message["type"] == "websocket.close"
+        await send(message)
+
+    serving = asyncio.ensure_future(app(scope, receive, sending))
+    over = asyncio.ensure_future(end)
+    try:
+        await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
+        if serving.done():
+            serving.result()
+            return
+        serving.cancel()
+        await asyncio.wait({serving})
+        if not closed:
+            await send({"type": "websocket.close", "code": NO_MORE})
+    finally:
+        over.cancel()
+        serving.cancel()

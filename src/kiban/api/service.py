@@ -57,7 +57,8 @@ async def events(
 ) -> StreamingResponse:
     """What happens from now on, as server-sent events; of one machine, if it is named."""
     api.allow("read")
-    stream = sse.stream(api.host.events, request.app.state.stopping, machine, last)
+    good = request.scope.get("kiban.good", lambda: True)
+    stream = sse.stream(api.host.events, request.app.state.stopping, machine, last, good)
     return StreamingResponse(stream, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from kiban.engine.events import Bus, Event
 from kiban.wire import answers
@@ -13,8 +13,10 @@ HEARTBEAT = 15.0
 """Seconds of silence before a comment is sent."""
 
 
-async def stream(bus: Bus, stopping: asyncio.Event, machine: str | None, after: str) -> AsyncIterator[bytes]:
-    """Events until the service stops; of one machine (name or id), if it is named.
+async def stream(
+    bus: Bus, stopping: asyncio.Event, machine: str | None, after: str, good: Callable[[], bool]
+) -> AsyncIterator[bytes]:
+    """Events until the service stops or the caller is no longer `good`; of one machine (name or id), if it is named.
 
     Those after the one with the id `after`, if there is one, else from now on. The first thing sent is the id from
     which on nothing is missed.
@@ -28,6 +30,8 @@ async def stream(bus: Bus, stopping: asyncio.Event, machine: str | None, after: 
         yield f": listening\nid: {after}\n\n".encode()
         while not stopping.is_set():
             done, _ = await asyncio.wait({coming, end}, timeout=HEARTBEAT, return_when=asyncio.FIRST_COMPLETED)
+            if not good():
+                return
             if coming in done:
                 event = coming.result()
                 coming = asyncio.ensure_future(anext(events))

@@ -10,7 +10,6 @@ NiceGUI accepts WebSockets from anywhere, so this is where they are refused. In 
 
 from __future__ import annotations
 
-import asyncio
 import math
 from http.cookies import CookieError, SimpleCookie
 from importlib.resources import files
@@ -21,6 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.api import problems
+from kiban.api.gate import while_it_lasts
 from kiban.api.limit import MAX_BODY, BodyLimit, may_be_long
 from kiban.errors import BadInput, KibanError, NotAllowed
 from kiban.web.access import SESSION_SECONDS, Access, Visit
@@ -110,7 +110,7 @@ class Gate:
             await receive()  # the announcement; refusing before accepting answers 403
             await send({"type": "websocket.close", "code": 1008})
             return
-        await _while_it_lasts(visit, self._app, {**scope, "kiban.visit": visit}, receive, send)
+        await while_it_lasts(visit.over.wait(), self._app, {**scope, "kiban.visit": visit}, receive, send)
 
     def _check(self, connection: HTTPConnection, *, plain: bool) -> None:
         """NotAllowed for what does not come from this server's own pages."""
@@ -204,28 +204,3 @@ def _with_headers(send: Send, *, hsts: bool) -> Send:
         await send(message)
 
     return sending
-
-
-async def _while_it_lasts(visit: Visit, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve a WebSocket until it or the session ends, whichever is first."""
-    closed = False
-
-    async def sending(message: Message) -> None:
-        nonlocal closed
-        closed = closed or message["type"] == "websocket.close"
-        await send(message)
-
-    serving = asyncio.ensure_future(app(scope, receive, sending))
-    over = asyncio.ensure_future(visit.over.wait())
-    try:
-        await asyncio.wait({serving, over}, return_when=asyncio.FIRST_COMPLETED)
-        if serving.done():
-            serving.result()
-            return
-        serving.cancel()
-        await asyncio.wait({serving})
-        if not closed:
-            await send({"type": "websocket.close", "code": 1008})
-    finally:
-        over.cancel()
-        serving.cancel()
