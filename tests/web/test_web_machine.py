@@ -121,7 +121,7 @@ def test_the_focus_stays_where_it_is_when_hardware_comes_and_goes(page: Page, cl
 def test_a_viewer_sees_and_may_do_nothing(enter: Enter, place: Place) -> None:
     page = enter(place.as_("viewer"))
     visit(page, "m1")
-    buttons = page.locator(".k-bar button")
+    buttons = page.locator(".k-page > .k-bar button")
     expect(buttons).to_have_count(9)
     for button in buttons.all():
         expect(button).to_be_disabled()
