@@ -60,7 +60,7 @@ class Manager:
         self._access.restore(doors)
         if any(visit.door == "loopback" for visit in self._access.visits()):
             await self._serve(listeners)
-        else:
+        elif listeners:
             systemd.drop(STORE)
             for listener in listeners:
                 listener.close()
