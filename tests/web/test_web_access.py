@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page
@@ -13,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 import kiban
 from kiban.api.limit import MAX_BODY
-from kiban.web.gate import LOGIN
+from kiban.web.gate import LOGIN, STATIC
 
 
 @pytest.fixture
@@ -118,6 +119,13 @@ def test_every_answer_says_what_a_browser_may_do_with_it(caller: Caller) -> None
         assert "http" not in headers["Content-Security-Policy"]
         assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
     assert caller.ask("GET", "/")[1]["Cache-Control"] == "no-store"
+
+
+def test_the_tab_has_kibans_own_picture(page: Page, caller: Caller) -> None:
+    address = str(page.locator("link[rel*=icon]").get_attribute("href"))
+    assert unquote(address.partition(",")[2]) == (STATIC / "kiban.svg").read_text().strip()
+    headers, body = caller.ask("GET", "/login.svg")[1:]
+    assert (headers["Content-Type"], body) == ("image/svg+xml", (STATIC / "kiban.svg").read_bytes())
 
 
 def test_large_bodies_are_refused(caller: Caller) -> None:

@@ -348,6 +348,7 @@ def test_it_gets_another_name_and_is_removed(page: Page, client: kiban.Client, t
     dialog.get_by_label("Name").fill("shop")
     send(dialog)
     expect(page.get_by_role("heading", level=1)).to_have_text("shop")
+    expect(page).to_have_title("shop · Kiban")
     dialog = form(page, "Remove")
     expect(dialog).to_contain_text(re.compile("deleted with it:.*disk0: disk0.qcow2.*stay where they are:.*kept", re.S))
     press(dialog, "Remove")

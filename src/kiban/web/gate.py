@@ -34,6 +34,7 @@ LOGIN = {
     "/login": ("login.html", "text/html"),
     "/login.js": ("login.js", "text/javascript"),
     "/login.css": ("login.css", "text/css"),
+    "/login.svg": ("kiban.svg", "image/svg+xml"),
 }
 """All that answers without a session."""
 POLICY = (
@@ -43,8 +44,8 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 LOGIN_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HSTS = "max-age=31536000"
 HEADERS = {

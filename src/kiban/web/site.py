@@ -65,7 +65,15 @@ def create(host: Host, commands: Mapping[str, Command], roster: Roster, access: 
         app.add_route(f"/{name}", _file(name))
     for part in PARTS:
         part.add(Site(app, host, commands, roster, access))
-    ui.run_with(app, title="Kiban", dark=None, tailwind=False, reconnect_timeout=RECONNECT, show_welcome_message=False)
+    ui.run_with(
+        app,
+        title="Kiban",
+        favicon=(STATIC / "kiban.svg").read_text(),
+        dark=None,
+        tailwind=False,
+        reconnect_timeout=RECONNECT,
+        show_welcome_message=False,
+    )
     return app
 
 

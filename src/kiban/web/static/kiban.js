@@ -72,6 +72,13 @@ addEventListener("DOMContentLoaded", () => {
   window.socket?.on("connect_error", leave);
 });
 
+// The tab is called what its page is, also after a machine has got another name.
+setInterval(() => {
+  const heading = document.querySelector(".k-title")?.textContent;
+  const title = heading ? `${heading} · Kiban` : "Kiban";
+  if (document.title !== title) document.title = title;
+}, 500);
+
 // The key / goes to the search, wherever nothing is being typed.
 addEventListener("keydown", (event) => {
   const search = document.querySelector(".k-search input");
