@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import MIB, Guest, MakeGuest, Service
+from rig import MIB, Guest, MakeGuest, Service, serving
 
 from kiban.demo import guest_image
 from kiban.model.machine import DiskFormat
@@ -50,14 +50,8 @@ def probe(root: Path) -> Path:
 @pytest.fixture(scope="session")
 def service(root: Path) -> Iterator[Service]:
     """The service; whatever a failed test left running is turned off at the end."""
-    service = Service(root)
-    service.start()
-    yield service
-    if service.process is None:
-        service.start()
-    for machine in service.client.machines():
-        Guest(service.client, machine.name).off()
-    service.stop()
+    with serving(root) as service:
+        yield service
 
 
 @pytest.fixture

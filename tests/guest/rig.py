@@ -14,7 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -178,6 +179,19 @@ class Guest:
         if SHOTS:
             (Path(SHOTS) / f"{name}.png").write_bytes(png)
         return png
+
+
+@contextmanager
+def serving(root: Path, *options: str) -> Iterator[Service]:
+    """A service that runs meanwhile; whatever a failed test left running is turned off at the end."""
+    service = Service(root, *options)
+    service.start()
+    yield service
+    if service.process is None:
+        service.start()
+    for machine in service.client.machines():
+        Guest(service.client, machine.name).off()
+    service.stop()
 
 
 MakeGuest = Callable[..., Guest]

@@ -15,7 +15,7 @@ from boot_media import BOOT, iso
 from bootcheck_images import tiny
 from browsers import chromium
 from playwright.sync_api import Locator, Page, expect
-from rig import SHOTS, WAIT, Guest, Service
+from rig import SHOTS, WAIT, Guest, Service, serving
 
 expect.set_options(timeout=WAIT * 1000)
 T = TypeVar("T")
@@ -32,15 +32,10 @@ def port() -> int:
 @pytest.fixture
 def remote(root: Path, port: int) -> Iterator[Service]:
     """A service with pages over TLS, where sessions outlive it; nothing of it is left afterwards."""
-    service = Service(root / "web", "--listen", f"127.0.0.1:{port}", "--web")
-    service.root.mkdir(mode=0o711)
-    service.start()
-    yield service
-    if service.process is None:
-        service.start()
-    for machine in service.client.machines():
-        Guest(service.client, machine.name).off()
-    service.stop()
+    folder = root / "web"
+    folder.mkdir(mode=0o711)
+    with serving(folder, "--listen", f"127.0.0.1:{port}", "--web") as service:
+        yield service
 
 
 @pytest.fixture
