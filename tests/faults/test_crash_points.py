@@ -67,6 +67,15 @@ def _running(client: Client) -> None:
     client.start("m")
 
 
+def _room_for_adapters(client: Client) -> None:
+    """Running, with few adapters, of which each death may leave one; no guest is there to give one back meanwhile."""
+    if client.machines() and len(client.machine("m").nics) > 4:
+        _off(client)
+        for nic in client.machine("m").nics[1:]:
+            client.remove_device("m", nic.id)
+    _running(client)
+
+
 def _saved(client: Client) -> None:
     if not client.machines() or client.machines()[0].state != "saved":
         _running(client)
@@ -195,7 +204,7 @@ OPERATIONS = {
     "plug an adapter in": Operation(
         _unplugged, lambda client: client.change_nic("m", "nic0", network="nat", forwards=(OLD, NEW))
     ),
-    "hot-add an adapter": Operation(_running, lambda client: client.add_nic("m", NicRequest())),
+    "hot-add an adapter": Operation(_room_for_adapters, lambda client: client.add_nic("m", NicRequest())),
 }
 
 
