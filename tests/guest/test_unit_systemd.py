@@ -80,6 +80,7 @@ mkdir "$1/upper" "$1/work" "$1/root"
 mount -t overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" overlay "$1/root"
 cp -a "$2/." "$1/root/"
 rm -f "$1/root/etc/resolv.conf"
+rm -rf "$1/root/var/lib/kiban"  # the host's own machines are none of it
 shift 2
 exec systemd-nspawn --directory "$OVER/root" "$@"
 """
