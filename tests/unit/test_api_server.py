@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,9 @@ def stop(pid: int) -> bool:
     return ended
 
 
-def serve(notify: str = "") -> subprocess.Popen[str]:
-    """A service in the foreground, up."""
+@contextmanager
+def serve(notify: str = "") -> Iterator[subprocess.Popen[str]]:
+    """A service in the foreground, up; it does not outlive a test that fails."""
     reader, writer = os.pipe()
     env = os.environ | {"KIBAN_READY_FD": str(writer), "NOTIFY_SOCKET": notify}
     process = subprocess.Popen(
@@ -61,7 +63,11 @@ def serve(notify: str = "") -> subprocess.Popen[str]:
     os.close(writer)
     with open(reader, "rb") as pipe:  # noqa: PTH123  # a descriptor
         assert pipe.read(1) == b"1"
-    return process
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def test_it_ends_on_sigterm_with_0_and_leaves_no_socket(paths: Paths) -> None:
