@@ -44,6 +44,11 @@ class Paths:
         return self.state / "disks.key"
 
     @property
+    def web_sessions(self) -> Path:
+        """Who is in the web manager; may be lost."""
+        return self.state / "web-sessions.json"
+
+    @property
     def unfinished(self) -> Path:
         """Notes of the images that are being worked on."""
         return self.state / "unfinished"

@@ -30,7 +30,7 @@ def doors(tmp_path: Path) -> Access:
 
 def opened(state: Path) -> Access:
     tokens = Tokens(state)
-    return Access(tokens, SessionFile(state, tokens))
+    return Access(tokens, SessionFile(file_of(state), tokens))
 
 
 @pytest.fixture

@@ -17,22 +17,20 @@ FIRST = 3
 """The first descriptor that is handed on."""
 
 
-def notify(state: str, sockets: Iterable[socket.socket] = ()) -> bool:
-    """Say something to systemd, and hand it sockets; False where it has not started this service."""
+def notify(state: str, sockets: Iterable[socket.socket] = ()) -> None:
+    """Say something to systemd, and hand it sockets, where it has started this service."""
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address:
-        return False
+        return
     rights = array.array("i", [one.fileno() for one in sockets])
     ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)] if rights else []
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender, contextlib.suppress(OSError):
         sender.sendmsg([state.encode()], ancillary, 0, "\0" + address[1:] if address[0] == "@" else address)
-        return True
-    return False
 
 
-def keep(name: str, sockets: Iterable[socket.socket]) -> bool:
+def keep(name: str, sockets: Iterable[socket.socket]) -> None:
     """Have sockets kept under a name while the service restarts, so that nobody else gets their ports."""
-    return notify(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", sockets)
+    notify(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", sockets)
 
 
 def drop(name: str) -> None:

@@ -61,7 +61,7 @@ class Host:
         host = cls(paths)
         for left in store.sweep(paths.machines):
             log.info("cleared away %s", left)
-        for file in (paths.autostarted, paths.disk_key):
+        for file in (paths.autostarted, paths.disk_key, paths.web_sessions):
             sweep_replaced(file)
         diskforeign.sweep(paths)
         library.sweep(paths.media)

@@ -13,7 +13,7 @@ from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.view import MachineView
 from kiban.model.units import format_size
 from kiban.web.diskacts import Image
-from kiban.web.frame import Page
+from kiban.web.frame import Page, tell
 from kiban.web.kept import Kept
 
 
@@ -169,9 +169,3 @@ class _User:
         self._machine.props["href"] = f"/machine/{machine.id if machine else use.machine}"
         self._state.set_text(self._trees.words(f"state {state}"))
         self._state.classes(replace=f"k-state k-{state}")
-
-
-def tell(label: ui.label, text: str) -> None:
-    """Let a label say something, or not be there."""
-    label.set_text(text)
-    label.set_visibility(bool(text))

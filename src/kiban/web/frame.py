@@ -76,6 +76,12 @@ def advise(words: Words, hint: str) -> None:
             ui.label(advice.command).classes("k-code")
 
 
+def tell(label: ui.label, text: str) -> None:
+    """Let a label say something, or not be there."""
+    label.set_text(text)
+    label.set_visibility(bool(text))
+
+
 def looks() -> list[str]:
     """The style sheets and scripts of all pages, kiban.css and kiban.js first."""
     names = [file.name for file in STATIC.iterdir() if file.name.endswith((".css", ".js")) and "login" not in file.name]

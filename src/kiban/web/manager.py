@@ -40,7 +40,7 @@ class Manager:
 
     def __init__(self, host: Host, commands: Mapping[str, Command]) -> None:
         tokens = Tokens(host.paths.state)
-        self._access = Access(tokens, SessionFile(host.paths.state, tokens))
+        self._access = Access(tokens, SessionFile(host.paths.web_sessions, tokens))
         self._inside = Inside(host, commands, self._access)
         self._starting = asyncio.Lock()
         self._stack = ExitStack()

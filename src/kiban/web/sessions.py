@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from kiban.adapters.files import replace_file, sweep_replaced
+from kiban.adapters.files import replace_file
 from kiban.engine.tokens import Caller, Tokens
 from kiban.errors import KibanError
 from kiban.model.roles import Role
@@ -42,10 +42,8 @@ class Record:
 class SessionFile:
     """The sessions of one state directory, and the name that those on loopback go by."""
 
-    def __init__(self, state: Path, tokens: Tokens) -> None:
-        self._path = state / "web-sessions.json"
-        self._tokens = tokens
-        sweep_replaced(self._path)
+    def __init__(self, path: Path, tokens: Tokens) -> None:
+        self._path, self._tokens = path, tokens
 
     def load(self) -> tuple[str, list[Record]]:
         """The name on loopback and the sessions whose time is not over and whose tokens are still good."""

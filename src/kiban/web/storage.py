@@ -11,8 +11,7 @@ from nicegui import events, ui
 from kiban.engine.capacity import Capacity, FileSystem, Holding
 from kiban.model.units import format_size
 from kiban.web.cells import column, fill
-from kiban.web.disktrees import tell
-from kiban.web.frame import Page
+from kiban.web.frame import Page, tell
 from kiban.web.kept import Kept
 from kiban.web.words import Words
 
