@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,20 +12,18 @@ from typing import TypeVar
 import pytest
 from boot_media import BOOT, iso
 from bootcheck_images import tiny
-from browsers import chromium
+from browsers import chromium, echo
+from free_ports import free_port
 from playwright.sync_api import Locator, Page, expect
 from rig import SHOTS, WAIT, Guest, Service, serving
 
 expect.set_options(timeout=WAIT * 1000)
 T = TypeVar("T")
-BETWEEN_KEYS = 60
-"""Milliseconds; the guest is emulated."""
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture
@@ -100,16 +97,9 @@ def _create(page: Page, probe: Path, unsigned: Path) -> None:
 
 def _type(page: Page, guest: Guest, word: str) -> None:
     """What is typed on the guest's screen is drawn there, and arrives."""
-    canvas = page.locator(".k-console canvas")
-    expect(canvas).to_be_visible()
+    expect(page.locator(".k-console canvas")).to_be_visible()
     _apart(guest.ready)
-    canvas.click()
-    expect(page.get_by_text("Keys go to the guest.")).to_be_visible()
-    before = canvas.evaluate("canvas => canvas.toDataURL()")
-    page.keyboard.type(f"echo {word} ", delay=BETWEEN_KEYS)
-    page.keyboard.press("Shift+Period", delay=BETWEEN_KEYS)
-    page.keyboard.type(f"/run/{word}\n", delay=BETWEEN_KEYS)
-    page.wait_for_function("before => document.querySelector('.k-console canvas').toDataURL() !== before", arg=before)
+    echo(page, word, f"/run/{word}")
     _shot(page, f"console-{word}")
     look = f"until [ -s /run/{word} ]; do sleep 0.2; done; cat /run/{word}"
     assert _apart(lambda: guest.sh(look)) == word

@@ -12,6 +12,7 @@ from typing import Any
 import machines
 import pytest
 from engine_world import World, run, world
+from free_ports import free_port
 from test_engine_creating import needs_ovmf
 
 from kiban.adapters.store import directory as store
@@ -31,13 +32,6 @@ BUILT = ["net-nic0", "net-nic0-user", "net-nic0-user-port"]
 def there(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with world(monkeypatch) as made:
         yield made
-
-
-def free() -> int:
-    """A port of loopback that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def to(port: int, guest: int = 22, **fields: Any) -> Forward:
@@ -150,7 +144,7 @@ def test_what_another_machine_has_too_is_told_of(there: World) -> None:
         host = await Host.open(there.paths)
         one = await creating.create(host, MachineRequest(name="one", generation=1, memory=64 * MIB))
         two = await creating.create(host, MachineRequest(name="two", generation=1, memory=64 * MIB))
-        mac, port = one.machine.nics[0].mac, free()
+        mac, port = one.machine.nics[0].mac, free_port()
         await rewiring.change(host, one, "nic0", NicChanges(forwards=(to(port),)))
         await rewiring.change(host, two, "nic0", NicChanges(forwards=(to(port),), mac=mac))
         assert any(f"one has an adapter with the address {mac} too" in said for said in two.warnings)
@@ -168,7 +162,7 @@ def test_what_another_machine_has_too_is_told_of(there: World) -> None:
 
 def test_forwards_come_and_go_while_it_runs(there: World) -> None:
     async def go() -> None:
-        first, second = free(), free()
+        first, second = free_port(), free_port()
         host, handle = await running(there, NicRequest(forwards=(to(first),)))
         assert await net(handle) == {
             "netdevs": BUILT,
@@ -199,7 +193,7 @@ def test_forwards_come_and_go_while_it_runs(there: World) -> None:
 
 def test_the_cable_is_unplugged_and_plugged_in_while_it_runs(there: World) -> None:
     async def go() -> None:
-        port = free()
+        port = free_port()
         host, handle = await running(there, NicRequest(forwards=(to(port),)), NicRequest(network="none"))
         assert (await net(handle))["down"] == ["nic1"]
         await rewiring.change(host, handle, "nic0", NicChanges(network="none"))
@@ -236,14 +230,14 @@ def test_what_the_guest_has_found_is_refused_while_it_runs(there: World, changes
 
 def test_a_port_that_is_taken_changes_nothing(there: World) -> None:
     async def go() -> None:
-        kept, port = free(), free()
+        kept, port = free_port(), free_port()
         host, handle = await running(there, NicRequest(forwards=(to(kept),)))
         before = handle.machine
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", port))
             taken.listen()
             with pytest.raises(Conflict, match=f"The tcp port {port} on 127.0.0.1 is taken") as caught:
-                await rewiring.change(host, handle, "nic0", NicChanges(forwards=(to(free()), to(port))))
+                await rewiring.change(host, handle, "nic0", NicChanges(forwards=(to(free_port()), to(port))))
             assert "ss -tulpn" in caught.value.hint
         assert store.load(handle.directory) == handle.machine == before
         assert (await net(handle))["forwards"] == [f"net-nic0-user tcp:127.0.0.1:{kept}"]
@@ -264,7 +258,7 @@ def test_what_qemu_refuses_is_left_as_it_was(
     async def go() -> None:
         host, handle = await running(there, NicRequest(network=network))
         before, had = handle.machine, await net(handle)
-        wanted = {**changes, "forwards": (to(free()),)} if "forwards" in changes else changes
+        wanted = {**changes, "forwards": (to(free_port()),)} if "forwards" in changes else changes
         with pytest.raises(Failed, match="QEMU refused"):
             await rewiring.change(host, handle, "nic0", NicChanges(**wanted))
         assert store.load(handle.directory) == handle.machine == before
@@ -296,7 +290,7 @@ def test_a_definition_that_cannot_be_written_is_left_as_it_was(there: World, mon
 def test_a_killed_services_change_is_brought_to_its_end_by_the_next(there: World) -> None:
     async def go() -> None:
         host, handle = await running(there)
-        port = free()
+        port = free_port()
         nic = replace(handle.machine.nics[0], forwards=(to(port),))
         # as a service leaves it that was killed after the definition was written
         (handle.directory / REWIRING).touch()

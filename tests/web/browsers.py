@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = [
     "--disable-background-networking",
@@ -21,6 +21,10 @@ FLAGS = [
 ]
 
 
+BETWEEN_KEYS = 60
+"""Milliseconds; PS/2 keeps 16 bytes, and guests are emulated."""
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser that runs meanwhile; the test is skipped where there is none."""
@@ -31,3 +35,15 @@ def chromium() -> Iterator[Browser]:
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield started
         started.close()
+
+
+def echo(page: Page, word: str, file: str) -> None:
+    """Have the shell on a guest's screen write a word into a file; its page shows a console, which shows that."""
+    canvas = page.locator(".k-console canvas")
+    canvas.click()
+    expect(page.get_by_text("Keys go to the guest.")).to_be_visible()
+    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    page.keyboard.type(f"echo {word} ", delay=BETWEEN_KEYS)
+    page.keyboard.press("Shift+Period", delay=BETWEEN_KEYS)
+    page.keyboard.type(f"{file}\n", delay=BETWEEN_KEYS)
+    page.wait_for_function("before => document.querySelector('.k-console canvas').toDataURL() !== before", arg=before)

@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from free_ports import free_port
 from playwright.sync_api import Page, expect
 from web_caller import Caller
 from web_service import WAIT, Place, Systemd
@@ -72,8 +72,7 @@ def test_on_loopback_they_go_on_where_systemd_keeps_the_port(place: Place, enter
 def test_on_loopback_without_it_a_new_address_is_asked_for(place: Place, enter: Enter) -> None:
     place.stop()
     place.start()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     caller = Caller(place.client.web(port).url)
     page = enter(locale="ja-JP")
     caller.enter()
