@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from kiban.adapters.whole import finished, whole
 from kiban.engine import jobs
 from kiban.engine.events import Bus
 from kiban.engine.jobs import Job, Jobs
@@ -117,6 +118,76 @@ def test_work_that_was_never_begun_can_be_cancelled(tmp_path: Path) -> None:
         job = kept.run("x", "", forever)
         kept.cancel(job.id)
         assert (await kept.wait(job.id, WAIT)).state == "cancelled"
+        await kept.close()
+
+    run(body())
+
+
+def test_a_cancel_in_the_last_step_comes_too_late(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def last_step() -> int:
+        begun.set()
+        await asyncio.sleep(0)
+        return 42
+
+    async def body() -> None:
+        kept = Jobs(tmp_path / "db", Bus())
+        job = kept.run("disks.clone", "", lambda _: finished(last_step()))
+        await begun.wait()
+        kept.cancel(job.id)
+        over = await kept.wait(job.id, WAIT)
+        assert (over.state, over.result, over.error) == ("done", 42, None)
+        await kept.close()
+
+    run(body())
+
+
+def test_a_cancel_in_a_step_that_is_finished_stops_what_comes_after(tmp_path: Path) -> None:
+    begun, cleaned = asyncio.Event(), []
+
+    async def step() -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        cleaned.append("step")
+
+    async def work(_: Progress) -> None:
+        try:
+            await finished(step())
+            await asyncio.Event().wait()
+        finally:
+            await whole(asyncio.sleep(0))
+            cleaned.append("work")
+
+    async def body() -> None:
+        kept = Jobs(tmp_path / "db", Bus())
+        job = kept.run("machines.create", "web", work)
+        await begun.wait()
+        kept.cancel(job.id)
+        assert (await kept.wait(job.id, WAIT)).state == "cancelled"
+        assert cleaned == ["step", "work"]
+        await kept.close()
+
+    run(body())
+
+
+def test_a_step_that_fails_is_what_a_job_says_that_was_cancelled_meanwhile(tmp_path: Path) -> None:
+    begun = asyncio.Event()
+
+    async def step() -> None:
+        begun.set()
+        await asyncio.sleep(0)
+        raise HostLacks("There is no space left.", "Free some")
+
+    async def body() -> None:
+        kept = Jobs(tmp_path / "db", Bus())
+        job = kept.run("disks.merge", "", lambda _: finished(step()))
+        await begun.wait()
+        kept.cancel(job.id)
+        over = await kept.wait(job.id, WAIT)
+        assert over.state == "failed"
+        assert over.error is not None
+        assert over.error["detail"] == "There is no space left."
         await kept.close()
 
     run(body())

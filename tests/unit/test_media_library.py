@@ -114,7 +114,7 @@ def test_a_second_one_of_the_name_waits_for_nobody(folder: Path) -> None:
         first.write(ISO)
         with pytest.raises(Conflict, match="already"), library.arriving(folder, "a.iso", None):
             pass
-        assert first.finish().size == len(ISO)
+        assert asyncio.run(first.finish()).size == len(ISO)
     with pytest.raises(Conflict, match="already"), library.arriving(folder, "a.iso", None):
         pass
     assert (folder / "a.iso").read_bytes() == ISO
@@ -125,7 +125,7 @@ def test_one_that_appeared_meanwhile_is_not_written_over(folder: Path) -> None:
         arrival.write(ISO)
         (folder / "a.iso").write_bytes(b"mine")
         with pytest.raises(Conflict):
-            arrival.finish()
+            asyncio.run(arrival.finish())
     assert (folder / "a.iso").read_bytes() == b"mine"
     assert there(folder) == ["a.iso"]
 

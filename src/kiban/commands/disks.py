@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiban.adapters.disk.changing import Check
+from kiban.adapters.whole import finished
 from kiban.engine import disks, diskview, merging, mounting
 from kiban.engine.diskview import DiskView
 from kiban.engine.host import Host
@@ -47,13 +48,13 @@ async def clone(host: Host, ref: DiskRef, target: str, *, progress: Progress) ->
 async def resize(host: Host, ref: DiskRef, size: int, shrink: bool, *, progress: Progress) -> DiskView:
     """Give a disk another size; that of a running machine grows at once."""
     await disks.resize(host, ref, size, shrink=shrink, progress=progress)
-    return await diskview.look(host, ref)
+    return await _changed(host, ref)
 
 
 async def compact(host: Host, ref: DiskRef, *, progress: Progress) -> DiskView:
     """Give back the room of what is zero."""
     await disks.compact(host, ref, progress)
-    return await diskview.look(host, ref)
+    return await _changed(host, ref)
 
 
 async def check(host: Host, ref: DiskRef, *, progress: Progress) -> Check:
@@ -84,4 +85,9 @@ async def mounts(host: Host) -> list[MountView]:
 
 
 async def _made(host: Host, path: Path, form: str) -> DiskView:
-    return await diskview.look(host, DiskRef(path=str(path), format=form))
+    return await _changed(host, DiskRef(path=str(path), format=form))
+
+
+async def _changed(host: Host, ref: DiskRef) -> DiskView:
+    """The disk as it is now; to be stopped here would say of a disk that is made or changed that it is not."""
+    return await finished(diskview.look(host, ref))

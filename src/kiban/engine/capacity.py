@@ -18,11 +18,11 @@ from weakref import WeakKeyDictionary
 
 import psutil
 
+from kiban.adapters.whole import in_thread
 from kiban.engine import diskview
 from kiban.engine.diskview import DiskView, LinkView
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.whole import in_thread
 from kiban.model.states import ALIVE
 
 FRESH = 2.0

@@ -19,11 +19,11 @@ from kiban.adapters.firmware import descriptors, keyrecord, templates
 from kiban.adapters.firmware.keys import Keys
 from kiban.adapters.net import bootfolder, httpboot
 from kiban.adapters.store import directory as store
+from kiban.adapters.whole import in_thread
 from kiban.engine import addresses, diskuse, netboot, nvram, ports, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model import consistency, contract
 from kiban.model.fresh import Fresh

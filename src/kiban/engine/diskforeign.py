@@ -19,7 +19,7 @@ from kiban.adapters.disk.changing import Source
 from kiban.adapters.disk.facts import Facts, read_facts
 from kiban.adapters.disk.formats import ImageFormat
 from kiban.adapters.files import open_regular
-from kiban.engine.whole import in_thread
+from kiban.adapters.whole import in_thread
 from kiban.paths import Paths
 
 if TYPE_CHECKING:

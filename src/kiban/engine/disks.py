@@ -16,10 +16,10 @@ from kiban.adapters.disk import chain, changing, images
 from kiban.adapters.disk.chain import Link
 from kiban.adapters.disk.changing import Check
 from kiban.adapters.disk.formats import FORMATS, READABLE, ImageFormat, format_of, image_format
+from kiban.adapters.whole import in_thread
 from kiban.engine import diskforeign, diskgrow, diskuse
 from kiban.engine.progress import Progress, quiet, telling
 from kiban.engine.unfinished import noted
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model.requests import DiskRef, NewImage
 

@@ -19,8 +19,8 @@ from kiban.adapters.disk import chain, seal, vhdxlog
 from kiban.adapters.disk.chain import Key, Link
 from kiban.adapters.disk.formats import image_format
 from kiban.adapters.qemu.cmdline import Parent
+from kiban.adapters.whole import in_thread
 from kiban.engine.handle import Handle
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Conflict, KibanError
 from kiban.model.machine import Disk, DiskFormat
 from kiban.model.states import ALIVE, State

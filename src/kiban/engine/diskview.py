@@ -12,10 +12,10 @@ from kiban.adapters.chains.runner import Chain
 from kiban.adapters.disk import chain
 from kiban.adapters.disk.chain import Key, Link
 from kiban.adapters.disk.formats import ImageFormat
+from kiban.adapters.whole import in_thread
 from kiban.engine import diskforeign, disks, diskuse
 from kiban.engine.diskuse import Chained
 from kiban.engine.host import Host
-from kiban.engine.whole import in_thread
 from kiban.errors import KibanError
 from kiban.model.machine import SECTOR_BYTES
 from kiban.model.requests import DiskRef

@@ -9,10 +9,10 @@ from pathlib import Path
 from kiban.adapters.disk import media
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
+from kiban.adapters.whole import in_thread
 from kiban.engine import diskuse, hotplug, keyview, nvram, profiles, secureboot, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.whole import in_thread
 from kiban.model import contract, edit
 from kiban.model.generations import Bus
 from kiban.model.machine import Machine, Uefi

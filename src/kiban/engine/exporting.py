@@ -18,11 +18,11 @@ from kiban.adapters.files import open_regular, replace_file
 from kiban.adapters.firmware import templates
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
+from kiban.adapters.whole import in_thread
 from kiban.engine import diskuse, lazily, nvram, tpm
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, quiet, telling
-from kiban.engine.whole import in_thread
 from kiban.errors import Damaged
 from kiban.model import export_hyperv, export_ovf
 from kiban.model.export import (

@@ -76,10 +76,12 @@ class Job:
 _COLUMNS = tuple(field.name for field in fields(Job))
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Live:
-    task: asyncio.Task[Any]
+    task: asyncio.Task[None]
     over: asyncio.Event
+    done: bool = False  # with this result; its task may be cancelled in the moment after
+    result: Any = None
 
 
 class Jobs:
@@ -157,11 +159,12 @@ class Jobs:
         await self.stop()
         self._database.close()
 
-    async def _begin(self, job_id: str, work: Work) -> Any:
+    async def _begin(self, job_id: str, work: Work) -> None:
         self._jobs[job_id] = replace(self._jobs[job_id], state="running")
         result = await work(partial(self._progress, job_id))
         json.dumps(result)  # a result that is not JSON is a fault of the command, and shown as one
-        return result
+        live = self._live[job_id]
+        live.done, live.result = True, result
 
     def _progress(self, job_id: str, fraction: float, text: str) -> None:
         if threading.get_ident() != self._thread:
@@ -175,17 +178,17 @@ class Jobs:
             self._jobs[job_id] = replace(job, progress=fraction, text=text)
             self._announce("job.progress", self._jobs[job_id])
 
-    def _end(self, job_id: str, task: asyncio.Task[Any]) -> None:
-        job = replace(self._jobs[job_id], ended=_now())
-        if task.cancelled():
+    def _end(self, job_id: str, task: asyncio.Task[None]) -> None:
+        job, live = replace(self._jobs[job_id], ended=_now()), self._live.pop(job_id)
+        if live.done:
+            job = replace(job, state="done", progress=1.0, result=live.result)
+        elif task.cancelled():
             error = Cancelled(f"{job.command} was stopped before it was done.")
             job = replace(job, state="cancelled", error=to_problem(error))
         elif (failure := task.exception()) is not None:
             job = replace(job, state="failed", error=to_problem(explain(failure)))
-        else:
-            job = replace(job, state="done", progress=1.0, result=task.result())
         self._keep(job)
-        self._live.pop(job_id).over.set()
+        live.over.set()
         self._announce("job.ended", job)
         self._forget(job_id)
 

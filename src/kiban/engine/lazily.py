@@ -26,9 +26,9 @@ from kiban.adapters.chains.handshake import EXPORT
 from kiban.adapters.disk import taking
 from kiban.adapters.qemu import devices
 from kiban.adapters.qemu.process import Account
+from kiban.adapters.whole import in_thread, whole
 from kiban.engine.handle import Handle
 from kiban.engine.progress import Progress, telling
-from kiban.engine.whole import in_thread, whole
 from kiban.errors import Conflict, Failed, KibanError
 from kiban.model.machine import Disk, Machine, Rest
 

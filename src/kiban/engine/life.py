@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kiban.adapters.firmware import descriptors
+from kiban.adapters.whole import whole
 from kiban.engine import adoption, bootcheck, bootwatch, merging, nvram, saving, supervision
 from kiban.engine.handle import Handle
 from kiban.engine.launch import launch, wait_gone
 from kiban.engine.progress import Progress, quiet
-from kiban.engine.whole import whole
 from kiban.errors import HostLacks, KibanError, TimedOut
 
 if TYPE_CHECKING:

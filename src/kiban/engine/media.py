@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, fields
 
 from kiban.adapters.disk import library, placing
 from kiban.adapters.disk.library import Kind, Stored
+from kiban.adapters.whole import in_thread
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.whole import in_thread
 from kiban.errors import Conflict
 
 PIECE = 1 << 20
@@ -62,7 +62,7 @@ async def upload(host: Host, incoming: Incoming) -> MediumView:
         async with placing.written_back(arrival.descriptor):
             async for piece in _pieces(incoming.chunks):
                 await in_thread(arrival.write, piece)
-        stored = await in_thread(arrival.finish)
+        stored = await arrival.finish()
     host.events.publish("medium.added", medium=stored.name)
     return _view(host, stored)
 

@@ -27,12 +27,12 @@ from kiban.adapters.disk.chain import Link
 from kiban.adapters.disk.formats import image_format
 from kiban.adapters.files import open_regular, replace_file
 from kiban.adapters.qemu import devices
+from kiban.adapters.whole import finished, in_thread, whole
 from kiban.engine import diskgrow, disks, diskuse, supervision
 from kiban.engine.diskuse import Chained
 from kiban.engine.handle import Handle
 from kiban.engine.progress import Progress, quiet
 from kiban.engine.unfinished import noted
-from kiban.engine.whole import finished, in_thread, whole
 from kiban.errors import BadInput, Conflict, Failed, HostLacks, KibanError
 from kiban.model.machine import Disk
 from kiban.model.requests import DiskRef

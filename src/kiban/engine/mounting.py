@@ -27,10 +27,10 @@ from kiban.adapters.mount import rawview, table
 from kiban.adapters.qemu import imageserver, process
 from kiban.adapters.qemu.cmdline import CommandLine
 from kiban.adapters.qemu.process import Account, Ended
+from kiban.adapters.whole import finished, in_thread, whole
 from kiban.engine import diskforeign, disks, diskuse, mounts
 from kiban.engine.mounts import LOCK, Mount, MountView, Note
 from kiban.engine.progress import Progress, quiet
-from kiban.engine.whole import in_thread, whole
 from kiban.errors import BadInput, Conflict, Failed, KibanError, NotAllowed, NotFound
 from kiban.model.requests import MountRequest
 
@@ -95,7 +95,7 @@ async def unmount(host: Host, directory: str) -> None:
         raise NotFound(f"No disk is mounted at {place}.", "See all: kiban disk mounts", code="not-mounted")
     async with found.lock:
         if found in host.mounts.all:
-            await whole(host.mounts.end(found))
+            await finished(host.mounts.end(found))
 
 
 def _is_new(place: Path) -> bool:

@@ -28,7 +28,7 @@ from kiban.adapters.files import replace_file
 from kiban.adapters.mount import rawview, table
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.process import Ended
-from kiban.engine.whole import in_thread
+from kiban.adapters.whole import in_thread
 from kiban.errors import Conflict, Failed, KibanError
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ from kiban.adapters.firmware import descriptors, keyrecord, templates, varstore
 from kiban.adapters.firmware.descriptors import FirmwareBuild
 from kiban.adapters.store import directory as store
 from kiban.adapters.store import exported
+from kiban.adapters.whole import in_thread
 from kiban.engine import addresses, creating, nvram, ports, tpm
 from kiban.engine.exporting import SMALL
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.engine.progress import Progress, telling
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Damaged, HostLacks
 from kiban.model import contract
 from kiban.model.export import DEFINITION, FIRMWARE, TPM_STATE, ExportedFile, disk_name, portable

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from kiban.adapters.net import bootfolder
+from kiban.adapters.whole import in_thread, whole
 from kiban.engine import addresses, cables, creating, hotrules, nvram, ports
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
-from kiban.engine.whole import in_thread, whole
 from kiban.model import consistency, nics
 from kiban.model.bootorder import can_boot
 from kiban.model.machine import Machine, Nic

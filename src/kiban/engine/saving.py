@@ -28,10 +28,10 @@ import psutil
 
 from kiban.adapters.files import sync_directory
 from kiban.adapters.qemu import devices, process
+from kiban.adapters.whole import finished, in_thread, whole
 from kiban.engine import lazily, supervision
 from kiban.engine.handle import PARTIAL, SAVED, Handle
 from kiban.engine.progress import Progress, quiet
-from kiban.engine.whole import in_thread, whole
 from kiban.errors import Conflict, Failed, HostLacks, KibanError
 
 POLL_SECONDS = 0.05
@@ -62,7 +62,7 @@ async def save(handle: Handle, progress: Progress = quiet) -> None:
         with contextlib.suppress(OSError):  # the memory is on the disk; a power cut now may only lose its new name
             sync_directory(handle.directory)
         # a guest that was saved must not be resumed any more, whoever loses patience now
-        await whole(supervision.end(handle))
+        await finished(supervision.end(handle))
 
 
 async def check_movable(handle: Handle) -> None:

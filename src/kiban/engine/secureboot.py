@@ -23,11 +23,11 @@ from kiban.adapters.firmware.keys import Database, Keys
 from kiban.adapters.firmware.siglist import SHA256, Entry
 from kiban.adapters.firmware.varstore import StoreInfo
 from kiban.adapters.qemu import process
+from kiban.adapters.whole import in_thread
 from kiban.engine import bootcheck, keyview, nvram, prospect
 from kiban.engine.handle import Handle
 from kiban.engine.keyview import KeysView
 from kiban.engine.prospect import Judge, Prospect
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Conflict
 from kiban.model.bootcheck import Medium
 from kiban.model.machine import Uefi

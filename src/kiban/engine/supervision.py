@@ -18,8 +18,8 @@ import psutil
 
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.monitor import CONNECT_SECONDS, Monitor
+from kiban.adapters.whole import whole
 from kiban.engine.handle import PARTIAL, REWIRING, SAVED, Handle
-from kiban.engine.whole import whole
 from kiban.errors import Failed, KibanError
 from kiban.model.states import State
 

@@ -14,8 +14,8 @@ from kiban.adapters.files import replace_file
 from kiban.adapters.firmware.tpm import create_tpm, start_swtpm
 from kiban.adapters.qemu import process
 from kiban.adapters.qemu.process import Account
+from kiban.adapters.whole import in_thread
 from kiban.engine.handle import Handle
-from kiban.engine.whole import in_thread
 from kiban.model.export import TPM_STATE
 
 DIRECTORY = "tpm"

@@ -14,9 +14,9 @@ from typing import Literal
 
 from kiban.adapters.firmware import eventlog, eventwords, memorylog
 from kiban.adapters.firmware.eventlog import EventLog
+from kiban.adapters.whole import in_thread
 from kiban.engine import guestmemory, guesttpm, nvram, tpm
 from kiban.engine.handle import Handle
-from kiban.engine.whole import in_thread
 from kiban.errors import BadInput, Conflict, KibanError, NotFound, NotInGeneration
 from kiban.model.generations import GENERATIONS
 from kiban.model.machine import Machine

@@ -7,7 +7,6 @@ a fraction from 0 to 1.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import struct
@@ -25,6 +24,7 @@ from kiban.adapters.disk.images import check_made, options
 from kiban.adapters.disk.placing import finish, finish_over, new_file, take_room, unfinished, written_back
 from kiban.adapters.disk.space import require_space
 from kiban.adapters.disk.tool import expect, qemu_img
+from kiban.adapters.whole import finished, in_thread
 from kiban.errors import BadInput, Conflict, Failed
 from kiban.model.units import format_size
 
@@ -58,7 +58,7 @@ async def create_child(path: Path, parent: list[Link], key: bytes, size: int | N
         backing = ["-u", "-b", name, "-F", parent[0].form.driver]
         check_made(target, await qemu_img("create", "-q", "-f", "qcow2", *backing, str(part), str(size), keep=(lock,)))
         chain.write_record(lock, (seal.seal(key, parent[0].facts.identity),))
-        await asyncio.to_thread(finish, part, target)
+        await finish(part, target)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ async def convert_node(
     target = new_file(target)
     check_size(form, source.size)
     if fixed:
-        await asyncio.to_thread(require_space, target, source.size)
+        await in_thread(require_space, target, source.size)
     with unfinished(target) as (part, lock):
         share = 0.6 if verify else 1.0
         order = [] if form.name == "vmdk" else ["-W"]  # one that is read as a stream has its pieces in order
@@ -109,11 +109,11 @@ async def convert_node(
             outcome = await qemu_img(*arguments, str(part), keep=keep, done=lambda part: done(part * share))
         expect(outcome, source.path, target)
         if fixed:
-            await asyncio.to_thread(take_room, lock, target)
+            await in_thread(take_room, lock, target)
         await _check_result(part, form, source.size, target)
         if verify:
             await _compare(source, part, form, target, lambda part: done(share + part * (1 - share)))
-        await asyncio.to_thread(finish, part, target)
+        await finish(part, target)
 
 
 async def rebuild(links: list[Link], size: int | None = None, done: Done = nothing) -> None:
@@ -138,9 +138,9 @@ async def rebuild(links: list[Link], size: int | None = None, done: Done = nothi
         outcome = await qemu_img(*arguments, keep=(lock, *descriptors(links)), done=done)
         expect(outcome, image.path, image.path)
         if fixed:
-            await asyncio.to_thread(take_room, lock, image.real)
+            await in_thread(take_room, lock, image.real)
         await _check_result(part, image.form, size, image.path)
-        await asyncio.to_thread(finish_over, part, image.real, image.status)
+        await finish_over(part, image.real, image.status)
 
 
 def _check_rebuild(image: Link) -> None:
@@ -198,9 +198,8 @@ async def _resize_in_place(links: list[Link], size: int) -> None:
     if image.form.name == "raw" and image.facts.kind == "fixed" and not said:
         require_space(image.path, size - image.facts.virtual_size)
         said = ["--preallocation=falloc"]
-    outcome = await qemu_img(
-        "resize", "-q", *said, name_of(node(links, writable=True)), str(size), keep=descriptors(links)
-    )
+    arguments = ("resize", "-q", *said, name_of(node(links, writable=True)), str(size))
+    outcome = await finished(qemu_img(*arguments, keep=descriptors(links)))
     expect(outcome, image.path, image.path)
 
 
@@ -242,7 +241,7 @@ async def check(links: list[Link]) -> Check:
 
 async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) -> None:
     with ExitStack() as stack:
-        image = await asyncio.to_thread(chain.open_link, stack, part, form)
+        image = await in_thread(chain.open_link, stack, part, form)
         found = await check([image])
     if image.facts.virtual_size != size or found.errors:
         raise Failed(f"{target} did not become what it was to be.", "Try again, and look at the disks: dmesg")
@@ -250,7 +249,7 @@ async def _check_result(part: Path, form: ImageFormat, size: int, target: Path) 
 
 async def _compare(source: Source, part: Path, form: ImageFormat, target: Path, done: Done) -> None:
     with ExitStack() as stack:
-        made = await asyncio.to_thread(chain.open_link, stack, part, form)
+        made = await in_thread(chain.open_link, stack, part, form)
         arguments = ["compare", "-p", name_of(source.node), name_of(node([made]))]
         outcome = await qemu_img(*arguments, keep=(made.descriptor, *source.keep), done=done)
     if outcome.status == 1:
@@ -273,7 +272,7 @@ async def clone(links: list[Link], target: Path, done: Done = nothing) -> None:
             )
         if len(links) > 1:
             await _point_at(part, target, lock, links[1])
-        await asyncio.to_thread(finish, part, target)
+        await finish(part, target)
 
 
 async def _point_at(part: Path, target: Path, lock: int, parent: Link) -> None:

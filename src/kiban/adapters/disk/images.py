@@ -7,7 +7,6 @@ first sector of its raw disk. References to other files are refused, never follo
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from kiban.adapters.disk.placing import finish, new_file, take_room, unfinished
 from kiban.adapters.disk.space import require_space
 from kiban.adapters.disk.tool import Outcome, check_room, last_line, qemu_img
 from kiban.adapters.files import open_regular
+from kiban.adapters.whole import in_thread
 from kiban.errors import BadInput, Failed
 from kiban.model.units import format_size
 
@@ -57,13 +57,13 @@ async def create(path: Path, format: str, size_bytes: int, *, fixed: bool = Fals
     check_size(form, size_bytes)
     target = new_file(path)
     if fixed:
-        await asyncio.to_thread(require_space, target, int(size_bytes * _OVERHEAD) + _OVERHEAD_BYTES)
+        await in_thread(require_space, target, int(size_bytes * _OVERHEAD) + _OVERHEAD_BYTES)
     with unfinished(target) as (part, lock):
         arguments = ["create", "-q", "-f", form.driver, *options(form, fixed), str(part), str(size_bytes)]
         check_made(target, await qemu_img(*arguments, keep=(lock,)))
         if fixed:
-            await asyncio.to_thread(take_room, lock, target)
-        await asyncio.to_thread(finish, part, target)
+            await in_thread(take_room, lock, target)
+        await finish(part, target)
 
 
 def options(form: ImageFormat, fixed: bool) -> list[str]:
@@ -101,7 +101,7 @@ async def inspect(path: Path, format: str) -> ImageInfo:
     """
     form = image_format(format)
     with open_regular(path) as descriptor:
-        await asyncio.to_thread(check_header, descriptor, path, form)
+        await in_thread(check_header, descriptor, path, form)
         # by descriptor: what was checked is what is opened, even if the name is given to another file meanwhile
         outcome = await qemu_img(
             "info", "--output=json", _file_of(form, descriptor), limits=_INSPECT_LIMITS, timeout=_INSPECT_SECONDS,

@@ -103,7 +103,7 @@ def arriving(folder: Path, name: str, size: int | None) -> Iterator[Arrival]:
 
 
 class Arrival:
-    """Where an image is written to. Both methods block: call them in a thread, and wait for it."""
+    """Where an image is written to."""
 
     def __init__(self, target: Path, part: Path, descriptor: int, size: int | None) -> None:
         self._target, self._part, self._size = target, part, size
@@ -112,7 +112,7 @@ class Arrival:
         self.descriptor = descriptor
 
     def write(self, piece: bytes) -> None:
-        """Add some bytes, the first time at least those by which an ISO is known.
+        """Add some bytes, the first time at least those by which an ISO is known. It blocks.
 
         Raises BadInput for what is no image of its kind or longer than was announced, HostLacks, Failed.
         """
@@ -127,14 +127,14 @@ class Arrival:
         check_room(self._target.parent, len(piece))
         _write(self.descriptor, piece, self._target)
 
-    def finish(self) -> Stored:
+    async def finish(self) -> Stored:
         """Let it appear, whole and durably. Raises BadInput, Conflict, Failed."""
         if self._written == 0 or self._size not in (None, self._written):
             message = f"Only {self._written} bytes of {self._target.name} came."
             raise BadInput(message, "Send it again.", code="cut-short")
         if self._kind == "floppy":
             media.check_floppy_size(self._target.name, self._written)
-        placing.finish(self._part, self._target)
+        await placing.finish(self._part, self._target)
         return _stored(self._target)
 
 

@@ -8,7 +8,6 @@ and the merge can be done again.
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import os
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from kiban.adapters.disk.formats import FORMATS, GROW_IN_PLACE
 from kiban.adapters.disk.placing import wait_for
 from kiban.adapters.disk.tool import expect, qemu_img
 from kiban.adapters.disk.vhdxlog import replay
+from kiban.adapters.whole import in_thread
 from kiban.errors import BadInput, Conflict, NotFound
 
 
@@ -67,7 +67,7 @@ async def conclude(links: list[Link], key: bytes, *, in_use: bool = False) -> No
         if not in_use:
             await replay(parent)
             await _give_back(parent)
-        await asyncio.to_thread(_accept_present, child, parent, key)
+        await in_thread(_accept_present, child, parent, key)
 
 
 async def _give_back(image: Link) -> None:
@@ -110,9 +110,9 @@ async def settle(path: Path, key: bytes) -> None:
         except (NotFound, BadInput):
             return  # whatever is there, it is no child
         if is_begun(child, key):
-            await asyncio.to_thread(wait_for, child.descriptor, path)
+            await in_thread(wait_for, child.descriptor, path)
             links: list[Link] = []
-            await asyncio.to_thread(chain.follow, stack, path, form, key, links)
+            await in_thread(chain.follow, stack, path, form, key, links)
             await conclude(links, key)
 
 
@@ -124,7 +124,7 @@ async def commit(links: list[Link], key: bytes, done: Done = nothing) -> None:
     child, parent = check(links)
     _lock(child)
     again = is_begun(child, key)
-    await asyncio.to_thread(prepare, links, key)
+    await in_thread(prepare, links, key)
     await replay(parent)
     if again:
         await _give_back(parent)
@@ -132,7 +132,7 @@ async def commit(links: list[Link], key: bytes, done: Done = nothing) -> None:
     del props["backing"]["read-only"]  # qemu-img opens it for writing when it needs to
     outcome = await qemu_img("commit", "-p", "-d", name_of(props), keep=descriptors(links), done=done)
     expect(outcome, child.path, parent.path)
-    await asyncio.to_thread(os.fsync, parent.descriptor)
+    await in_thread(os.fsync, parent.descriptor)
 
 
 def _lock(child: Link) -> None:

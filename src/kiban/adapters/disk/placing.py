@@ -17,6 +17,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from kiban.adapters.files import open_regular, sync_directory
+from kiban.adapters.whole import finished, in_thread
 from kiban.errors import BadInput, Conflict, Failed, HostLacks, NotAllowed, NotFound
 
 _SYNC_FILE_RANGE_WRITE = 2
@@ -71,7 +72,7 @@ async def written_back(descriptor: int) -> AsyncIterator[None]:
     async def go() -> None:
         while True:
             await asyncio.sleep(_WRITE_BACK_SECONDS)
-            await asyncio.to_thread(begin_write_back, descriptor)
+            await in_thread(begin_write_back, descriptor)
 
     task = asyncio.create_task(go())
     try:
@@ -121,30 +122,45 @@ def wait_for(descriptor: int, path: Path) -> None:
             return
 
 
-def finish(part: Path, target: Path) -> None:
-    """Give the image its name, durably, and never in the place of a file that appeared meanwhile."""
-    with open_regular(part) as descriptor:
-        os.fsync(descriptor)
-    _rename_noreplace(part, target)
-    sync_directory(target.parent)
+async def finish(part: Path, target: Path) -> None:
+    """Give the image its name, durably, and never in the place of a file that appeared meanwhile.
+
+    Who is cancelled before it has its name leaves nothing; who is cancelled while it gets it hears of that afterwards.
+    """
+    await in_thread(_flush, part)
+    await finished(asyncio.to_thread(_rename_noreplace, part, target))
+    await finished(asyncio.to_thread(sync_directory, target.parent))
 
 
-def finish_over(part: Path, target: Path, old: os.stat_result) -> None:
-    """Put a whole new image in the place of an old one, durably, with the old one's owner and mode.
+async def finish_over(part: Path, target: Path, old: os.stat_result) -> None:
+    """Put a whole new image in the place of an old one, durably, with the old one's owner and mode; cancelled as above.
 
     Conflict when `target` is not the file `old` any more, or was written to since.
     """
+    await in_thread(_flush, part, old)
+    await finished(asyncio.to_thread(_rename_over, part, target, old))
+    await finished(asyncio.to_thread(sync_directory, target.parent))
+
+
+def _flush(part: Path, old: os.stat_result | None = None) -> None:
+    with open_regular(part) as descriptor:
+        if old is not None:
+            _be_like(descriptor, old)
+        os.fsync(descriptor)
+
+
+def _be_like(descriptor: int, old: os.stat_result) -> None:
+    os.fchmod(descriptor, old.st_mode & 0o7777)
+    made = os.fstat(descriptor)
+    if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+
+
+def _rename_over(part: Path, target: Path, old: os.stat_result) -> None:
     now = target.stat()
     if (now.st_dev, now.st_ino, now.st_mtime_ns) != (old.st_dev, old.st_ino, old.st_mtime_ns):
         raise Conflict(f"{target} was changed meanwhile.", "See who else uses it, then try again", code="file-busy")
-    with open_regular(part) as descriptor:
-        os.fchmod(descriptor, old.st_mode & 0o7777)
-        made = os.fstat(descriptor)
-        if (made.st_uid, made.st_gid) != (old.st_uid, old.st_gid):
-            os.fchown(descriptor, old.st_uid, old.st_gid)
-        os.fsync(descriptor)
     part.rename(target)
-    sync_directory(target.parent)
 
 
 def _rename_noreplace(part: Path, target: Path) -> None:

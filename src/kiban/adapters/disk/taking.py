@@ -7,7 +7,6 @@ is whole (`kiban.adapters.disk.placing`).
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from kiban.adapters.disk.placing import finish, new_file, unfinished
 from kiban.adapters.disk.strange import vmdk_size
 from kiban.adapters.disk.tool import qemu_img
 from kiban.adapters.files import open_regular
+from kiban.adapters.whole import in_thread
 from kiban.errors import BadInput
 from kiban.model.foreign import Extent, ImageKind
 
@@ -55,7 +55,7 @@ def _opened(extent: Extent, kind: ImageKind) -> Iterator[int]:
 
 async def fetch_file(extent: Extent, kind: ImageKind, target: Path, done: Done = nothing) -> None:
     """Make the qcow2 `target` of a disk in a file. Raises as `size_of`, and as `kiban.adapters.disk.images.create`."""
-    size = await asyncio.to_thread(size_of, extent, kind)
+    size = await in_thread(size_of, extent, kind)
     with _opened(extent, kind) as descriptor:
         file: dict[str, Any] = {"driver": "file", "filename": f"/proc/self/fd/{descriptor}"}
         if extent.offset:
@@ -74,8 +74,8 @@ async def fetch_as_it_is(source: int, target: Path, form: ImageFormat, done: Don
     target = new_file(target)
     with unfinished(target) as (part, lock):
         await copy_into(source, lock, target, done)
-        await asyncio.to_thread(check_whole, lock, target, form)
-        await asyncio.to_thread(finish, part, target)
+        await in_thread(check_whole, lock, target, form)
+        await finish(part, target)
 
 
 def check_whole(descriptor: int, path: Path, form: ImageFormat) -> int:
@@ -91,7 +91,7 @@ async def create_over(target: Path, size: int) -> None:
     with unfinished(target) as (part, lock):
         arguments = ["create", "-q", "-u", "-f", "qcow2", "-b", NOT_YET, "-F", "raw", str(part), str(size)]
         check_made(target, await qemu_img(*arguments, keep=(lock,)))
-        await asyncio.to_thread(finish, part, target)
+        await finish(part, target)
 
 
 def is_whole(image: Path) -> bool:

@@ -8,7 +8,6 @@ nothing was whole yet it ignores, but leaves its id in the header, and from then
 
 from __future__ import annotations
 
-import asyncio
 import os
 import struct
 from pathlib import Path
@@ -17,6 +16,7 @@ from kiban.adapters.disk.chain import Link, name_of, node
 from kiban.adapters.disk.facts import VHDX_HEADERS, read_facts
 from kiban.adapters.disk.tool import expect, qemu_img
 from kiban.adapters.images.crc32c import crc32c
+from kiban.adapters.whole import in_thread
 
 _HEADER_BYTES = 4096
 _LOG_ID = slice(48, 64)
@@ -30,7 +30,7 @@ async def replay(image: Link) -> None:
     if image.form.name == "vhdx" and read_facts(image.descriptor, image.path, image.form).dirty:
         check = ("check", "-q", "-r", "all", name_of(node([image], writable=True)))
         expect(await qemu_img(*check, keep=(image.descriptor,)), image.path, image.path)
-        await asyncio.to_thread(_end_log, image)
+        await in_thread(_end_log, image)
 
 
 def _end_log(image: Link) -> None:

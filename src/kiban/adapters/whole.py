@@ -31,15 +31,24 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def finished(work: Coroutine[Any, Any, T]) -> T:
-    """Do `work` to its end, and never mind a cancellation meanwhile: it is too late, what was wanted is being done."""
+    """Do `work` to its end, with what it returns: for the step by which what was wanted comes to be.
+
+    A cancellation meanwhile comes at the caller's next wait instead; if there is none, it came too late. Should the
+    work fail, that is what the caller hears.
+    """
     task, caller = asyncio.ensure_future(work), asyncio.current_task()
+    cancelled = False
     while not task.done():
         try:
             await asyncio.wait({task})
         except asyncio.CancelledError:
+            cancelled = True
             if caller is not None:
                 caller.uncancel()
-    return task.result()
+    result = task.result()
+    if cancelled and caller is not None:
+        caller.cancel()
+    return result
 
 
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
