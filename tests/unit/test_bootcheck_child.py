@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -232,6 +233,29 @@ def test_who_gives_up_ends_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     asyncio.run(asyncio.wait_for(give_up(), 60))
     assert not Path(f"/proc/{pid.read_text()}").exists()
+
+
+def test_who_gives_up_while_media_are_opened_leaves_none_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    medium, begun, go_on = disk(fat(tmp_path / "x.img", {})), threading.Event(), threading.Event()
+    opened = runner.open_medium
+
+    def slowly(path: str) -> int:
+        begun.set()
+        assert go_on.wait(60)
+        return opened(path)
+
+    async def give_up() -> None:
+        asking = asyncio.create_task(runner.explain([medium], trust()))
+        assert await asyncio.to_thread(begun.wait, 60)
+        asking.cancel()
+        asyncio.get_running_loop().call_later(0.1, go_on.set)
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+
+    monkeypatch.setattr(runner, "open_medium", slowly)
+    asyncio.run(asyncio.wait_for(give_up(), 60))
+    there = [link.readlink() for link in Path("/proc/self/fd").iterdir() if os.path.lexists(link)]
+    assert Path(medium.path) not in there
 
 
 def test_the_child_has_no_environment_and_no_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

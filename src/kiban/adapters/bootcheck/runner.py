@@ -18,6 +18,7 @@ from pathlib import Path, PurePosixPath
 
 from kiban.adapters.bootcheck import exchange
 from kiban.adapters.bootcheck.exchange import Asked, Descriptor, Opened
+from kiban.adapters.whole import in_thread
 from kiban.errors import BadInput, Failed, HostLacks, NotAllowed, NotFound, TimedOut
 from kiban.model.bootcheck import Medium, Report
 from kiban.model.trust import Trust
@@ -66,7 +67,7 @@ async def explain(
         TimedOut: it took too long. HostLacks: there is no libseccomp or no seccomp.
     """
     with contextlib.ExitStack() as stack:
-        opened = await asyncio.to_thread(_open_all, stack, media[:MOST_MEDIA])
+        opened = await in_thread(_open_all, stack, media[:MOST_MEDIA])
         return await _ask(opened, exchange.question(opened, trust, asked or Asked()), (uid, gid), seconds)
 
 
