@@ -11,7 +11,7 @@ import pytest
 import spoken
 
 from kiban.errors import Conflict
-from kiban.web.words import Words, said, speech
+from kiban.web.words import WORDS, Words, said, speech
 
 SILENT: dict[str, tuple[str, ...]] = {
     "a program, a pattern, or a name that another program gave or is given": (
@@ -212,6 +212,12 @@ def test_a_translation_has_the_same_holes_and_the_same_end() -> None:
             assert key.endswith((".", "?")) == words.endswith(("。", "?")), key
 
 
+def test_a_blank_stands_between_a_hole_and_japanese() -> None:
+    """What is in a hole may be Latin; where it came out as Japanese, the blank goes."""
+    every = [*(words for _, words in translations()), *(words for _, words in WORDS.values())]
+    assert [words for words in every if re.search(r"[ぁ-ー一-龠]\{|\}[ぁ-ー一-龠]", words)] == []
+
+
 def test_a_sentence_is_found_again_whatever_is_in_its_holes() -> None:
     """A file's name may look like anything; what a translation shows as it is, is shown as it is."""
     for key, there in said.SAID.items():
@@ -241,6 +247,21 @@ REFUSED = r"The firmware refuses dvd0 (my. own.iso): \EFI\BOOT\BOOTX64.EFI (Linu
             "disk0 を読み取れません (FAT ファイル システムがありません)。",
         ),
         ("web is off.", "web はオフです。"),
+        ("/a is used by disk0 of web, which is running.", "/a は web の disk0 が使用中です (実行中)。"),
+        (
+            "This medium starts on UEFI, which generation 2 has, with Secure Boot.",
+            "このメディアはセキュアブートのある UEFI (第 2 世代) で起動します。",
+        ),
+        (
+            "Debian 12 starts on UEFI, which generation 2 has, with Secure Boot.",
+            "Debian 12 はセキュアブートのある UEFI (第 2 世代) で起動します。",
+        ),
+        ("The tcp port 80 on 127.0.0.1 is taken.", "127.0.0.1 の tcp ポート 80 は使用中です。"),
+        (
+            "dvd0 has a loader for 64-bit ARM and RISC-V only.",
+            "dvd0 には 64 ビット ARM、RISC-V 用のローダーしかありません。",
+        ),
+        ("legacy tulip, a new address, nat", "レガシ ネットワーク アダプター (tulip)、新しいアドレス、nat"),
         ("off is running.", "off は実行中です。"),
         ("This was never heard of: {name} {0} %s.", "This was never heard of: {name} {0} %s."),
         ("", ""),

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from kiban.engine.jobs import Job
 from kiban.errors import KibanError
-from kiban.model.takeover import ImportRequest, Plan
+from kiban.model.takeover import ImportRequest, Plan, Row
 from kiban.model.units import format_size
 from kiban.web.base import Site
 from kiban.web.forms import readable, wanted
@@ -114,12 +114,16 @@ class ImportPage:
             {"name": name, "label": self._words(f"import {word}"), "field": name, "align": "left"}
             for name, word in names.items()
         ]
-        said = self._words.said
         rows = [
-            {"what": self._words.term(row.what), "there": said(row.there), "here": said(row.here)} for row in plan.rows
+            {"what": self._words.term(row.what), "there": self._cell(row, row.there), "here": self._cell(row, row.here)}
+            for row in plan.rows
         ]
         table = ui.table(columns=columns, rows=rows, row_key="what")
         table.classes("k-table k-plan").props("flat dense wrap-cells")
+
+    def _cell(self, row: Row, text: str) -> str:
+        """What stands in a row; a name stays what it is, whatever word it is."""
+        return text if row.what == "name" else self._words.term(text)
 
     def _checkpoints(self, plan: Plan) -> None:
         if not plan.checkpoints:

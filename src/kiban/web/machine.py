@@ -187,6 +187,6 @@ async def _zone(client: Client) -> tzinfo:
 
 def _line(event: Event, zone: tzinfo, words: Words) -> str:
     there = {key: str(value) for key, value in event.data.items() if value not in ("", None)}
-    told = (words.term(value) if key == "state" else words.said(value) for key, value in there.items())
+    told = (words.term(value) if key in ("state", "what") else words.said(value) for key, value in there.items())
     time = datetime.fromisoformat(event.time).astimezone(zone)
     return f"{time:%H:%M:%S}  {words.term(event.kind)}  {' '.join(told)}".rstrip()

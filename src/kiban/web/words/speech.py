@@ -3,8 +3,11 @@
 
 The service speaks English, to programs and on the command line. `said/` has its sentences as templates; what a hole
 holds (a path, a name that a guest chose) comes out as it went in, but where a translation says otherwise: `{kind:word}`
-is one of TERMS or stays as it is, as `{file:thing}` with one behind it in brackets; `{why:text}` is said like a text of
-its own. `{why:said}` has to be known, and `{field:bare}` without blanks, or the template does not fit.
+is one of TERMS, or several, or stays as it is, as `{file:thing}` with one behind it in brackets; `{why:text}` is said
+like a text of its own. `{why:said}` has to be known, and `{field:bare}` without blanks, or the template does not fit.
+
+Translations have a blank between a hole and Japanese. Where Japanese came into the hole there is none in the end, but
+between words of katakana.
 
 A text can be anybody's: matching looks for each literal part once, from left to right, and the number of looks has a
 bound. What is not found stays English.
@@ -29,7 +32,10 @@ TOGETHER = 3
 """Sentences that one template has at most."""
 DEPTH = 5
 """Clauses in clauses."""
+_TOUCHING = re.compile(r"(?![ァ-ー]{2})[ぁ-ー一-龠]{2}")
+"""Two characters that stand side by side in Japanese."""
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=\S)")
+_AND = re.compile(", | and ")
 _COMMAND = re.compile(rf"(?:^|: )((?:{'|'.join(said.PROGRAMS)})(?: [^;]+)?)$")
 
 
@@ -175,21 +181,23 @@ class Reading:
         return None
 
     def _filled(self, chosen: Template, held: Mapping[str, str], depth: int) -> str | None:
-        found, sentence = "", False
+        found, sentence, translated = "", False, False
         for text, name, kind in chosen.words:
             if sentence and text[:1] in (")", "。"):
                 found = found.removesuffix("。")
             value = self._said(held[name], kind, depth) if name else ""
             if value is None:
                 return None
-            found, sentence = found + text + value, kind in ("said", "text")
+            found = _joined(found, text) if translated else found + text
+            sentence, translated = kind in ("said", "text"), bool(name) and value != held[name]
+            found = _joined(found, value) if translated else found + value
         return found
 
     def _said(self, value: str, kind: str, depth: int) -> str | None:
         if not self._japanese or not kind:
             return value
         if kind == "word":
-            return " → ".join(said.TERMS.get(part, part) for part in value.split(" → "))
+            return _words(value)
         if kind == "thing":
             thing, bracket, what = value.rpartition(" (")
             return f"{thing} ({said.TERMS[what[:-1]]})" if bracket and what[:-1] in said.TERMS else value
@@ -202,6 +210,20 @@ class Reading:
             whole, every = self.text(f"{value[:1].upper()}{value[1:]}.", depth + 1)
             found = whole.removesuffix("。") if every else found
         return found if every or kind == "text" else None
+
+
+def _joined(before: str, after: str) -> str:
+    """Two pieces of a sentence, one of which was translated: without the blank between them if both are Japanese."""
+    first, second = (before[:-1], after) if before.endswith(" ") else (before, after.removeprefix(" "))
+    return first + second if _TOUCHING.fullmatch(first[-1:] + second[:1]) else before + after
+
+
+def _words(value: str) -> str:
+    """One of TERMS, or several of them; anything else as it is."""
+    if value in said.TERMS or " → " in value:  # what loads what
+        return " → ".join(said.TERMS.get(part, part) for part in value.split(" → "))
+    parts = [said.TERMS.get(part, "") for part in _AND.split(value)]
+    return "、".join(parts) if all(parts) else value
 
 
 @lru_cache(maxsize=2048)

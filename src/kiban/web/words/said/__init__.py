@@ -34,6 +34,14 @@ TERMS = terms.TERMS
 OTHERS = frozenset(
     (
         "{name}: {why}",
+        "{disk} of {machine}: {why}",
+        "synthetic {model}, {mac}, {where}",
+        "synthetic, {mac}, {where}",
+        "legacy {model}, {mac}, {where}",
+        "legacy, {mac}, {where}",
+        "no controller said: {disk}",
+        "{spot}: empty",
+        "{where}: {disk}, sectors of 4 KiB",
         "({hint})",
         "Hint: {hint}.",
         "{field}: It is missing.",

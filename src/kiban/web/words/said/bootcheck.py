@@ -99,7 +99,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{name} は第 1 世代の仮想マシンです。BIOS は何でも起動します。"
     ),
     "{name} is {state}, so what is on its disk may change.": (
-        "{name} は{state:word}のため、ディスクの内容が変わる可能性があります。"
+        "{name} は {state:word} のため、ディスクの内容が変わる可能性があります。"
     ),
     "{path} is no folder, so it has no boot file to name.": (
         "{path} はフォルダーではないため、ブート ファイルを指定できません。"
@@ -158,7 +158,7 @@ SAID: dict[str, str | tuple[str, str]] = {
 CLAUSES: dict[str, str] = {
     "cannot be read: {message}": "を読み取れません ({message:text})",
     "is an {what}, and the firmware boots applications only": (
-        "は {what} ですが、ファームウェアが起動するのはアプリケーションだけです"
+        "は {what:word} ですが、ファームウェアが起動するのはアプリケーションだけです"
     ),
     "cannot be loaded: {words}": "を読み込めません ({words:text})",
     "is missing": "がありません",
@@ -166,7 +166,7 @@ CLAUSES: dict[str, str] = {
         "の判定は GRUB が shim に問い合わせて行いますが、shim は読み込まれていません"
     ),
     "is for {architecture} processors, and the machine is x86-64": (
-        "は {architecture} プロセッサ用で、この仮想マシンは x86-64 です"
+        "は {architecture:word} プロセッサ用で、この仮想マシンは x86-64 です"
     ),
     "may start because Secure Boot is off": "はセキュアブートが無効のため起動できます",
     "cannot be judged: {clause}": "を判定できません ({clause:text})",
@@ -229,7 +229,7 @@ CLAUSES: dict[str, str] = {
         "にはローダーのある FAT ボリュームがありません。一部のファームウェアが参照する UDF ファイル "
         "システムは調べていません"
     ),
-    "has a loader for {join} only": "には {join} 用のローダーしかありません",
+    "has a loader for {join} only": "には {join:word} 用のローダーしかありません",
     "has {removable} where the firmware cannot read it, and no El Torito EFI image": (
         "では {removable} がファームウェアから読み取れない場所にあり、El Torito の EFI イメージもありません"
     ),

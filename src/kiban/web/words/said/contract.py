@@ -26,11 +26,11 @@ SAID: dict[str, str | tuple[str, str]] = {
         "起動ディスクを {buses:word} に接続してください。",
     ),
     "A generation {number} machine boots from the network only with a {pxe_adapter} adapter ({pxe_model}), and {which} has none.": (
-        "第 {number} 世代の仮想マシンのネットワーク起動には{pxe_adapter:word}アダプター ({pxe_model}) が必要ですが、"
+        "第 {number} 世代の仮想マシンのネットワーク起動には {pxe_adapter:word} アダプター ({pxe_model}) が必要ですが、"
         "{which} にはありません。"
     ),
     "A generation {number} machine boots from the network only with a {pxe_adapter} adapter ({pxe_model}), and {which} is none.": (
-        "第 {number} 世代の仮想マシンのネットワーク起動には{pxe_adapter:word}アダプター ({pxe_model}) が必要ですが、"
+        "第 {number} 世代の仮想マシンのネットワーク起動には {pxe_adapter:word} アダプター ({pxe_model}) が必要ですが、"
         "{which} はそうではありません。"
     ),
     "Give it one: kind={pxe_adapter},model={pxe_model}.": (
@@ -79,7 +79,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "the boot order names something twice": "起動順序に同じものが 2 回あります",
     "the boot order does not have each class of device": "起動順序にデバイスの種類がそろっていません",
     "the boot order names a device that is not there": "起動順序に、存在しないデバイスがあります",
-    "two {whose} have one {what}": "2 つの{whose:word}の{what:word}が同じです",
+    "two {whose} have one {what}": "2 つの {whose:word} の {what:word} が同じです",
     "{name} cannot be a machine's name.": "{name} は仮想マシンの名前にできません。",
     "Use letters, digits, '.', '_' and '-', starting with a letter or digit, at most 63.": (
         "英数字と「.」「_」「-」を使い、英数字で始め、63 文字以内にしてください。"
@@ -114,7 +114,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "第 1 世代の仮想マシンに、セキュアブートのテンプレートはありません (ファームウェアは BIOS です)。"
     ),
     "A generation 1 machine has no {removeprefix}: its firmware is a BIOS.": (
-        "第 1 世代の仮想マシンに、{removeprefix:word}はありません (ファームウェアは BIOS です)。"
+        "第 1 世代の仮想マシンに、{removeprefix:word} はありません (ファームウェアは BIOS です)。"
     ),
     "Use --generation 2 for it.": ("Use generation 2 for it.", "第 2 世代を使ってください。"),
     "A generation 2 machine has no floppy drive.": "第 2 世代の仮想マシンにフロッピー ドライブはありません。",
@@ -133,10 +133,10 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Remove a disk or DVD drive first.": "先にディスクか DVD ドライブを取り外してください。",
     "Put it on SCSI: bus=scsi.": ("Put it on SCSI.", "SCSI に接続してください。"),
     "In a generation {number} machine {what} goes on {allowed}, not on {bus_names}.": (
-        "第 {number} 世代の仮想マシンでは、{what:word}は {bus_names} ではなく {allowed:word} に接続します。"
+        "第 {number} 世代の仮想マシンでは、{what:word} は {bus_names} ではなく {allowed:word} に接続します。"
     ),
     "A generation {number} machine has no {bus_names}: {what} goes on {allowed}.": (
-        "第 {number} 世代の仮想マシンに {bus_names} はありません。{what:word}は {allowed:word} に接続します。"
+        "第 {number} 世代の仮想マシンに {bus_names} はありません。{what:word} は {allowed:word} に接続します。"
     ),
     "Leave out bus={bus}.": ("Choose another bus.", "別のバスを選んでください。"),
     "A disk is either a size or a path.": "ディスクにはサイズかパスのどちらか一方を指定します。",
@@ -175,16 +175,16 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "Leave out kind=legacy.": ("Choose another kind of adapter.", "別の種類のアダプターを選んでください。"),
     "A generation {number} machine boots from the network only with a {pxe_adapter} adapter.": (
-        "第 {number} 世代の仮想マシンのネットワーク起動には{pxe_adapter:word}アダプターが必要です。"
+        "第 {number} 世代の仮想マシンのネットワーク起動には {pxe_adapter:word} アダプターが必要です。"
     ),
-    "Say kind={pxe_adapter}.": ("Choose a {pxe_adapter} adapter.", "{pxe_adapter:word}アダプターを選んでください。"),
+    "Say kind={pxe_adapter}.": ("Choose a {pxe_adapter} adapter.", "{pxe_adapter:word} アダプターを選んでください。"),
     "The firmware has no driver for {model}: a generation {number} machine boots from the network only with {pxe_model}.": (
         "ファームウェアに {model} のドライバーがありません。第 {number} 世代の仮想マシンのネットワーク起動には "
         "{pxe_model} が必要です。"
     ),
     "Leave out model={model}.": ("Choose another model than {model}.", "{model} 以外のモデルを選んでください。"),
     "{name} has {limit} {kind} adapters already, the most there can be.": (
-        "{name} には{kind:word}アダプターがすでに上限の {limit} 個あります。"
+        "{name} には {kind:word} アダプターがすでに上限の {limit} 個あります。"
     ),
     "Remove one first: kiban set {name} --remove-device {first}": (
         "Remove one first.",
@@ -197,7 +197,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "どちらかを外すか、ホストの別のポートを選んでください。"
     ),
     "A {kind} adapter of a generation {number} machine is {join}, not {wanted}.": (
-        "第 {number} 世代の仮想マシンの{kind:word}アダプターのモデルは {join:word} です ({wanted} は使えません)。"
+        "第 {number} 世代の仮想マシンの {kind:word} アダプターのモデルは {join:word} です ({wanted} は使えません)。"
     ),
     "{wanted} is not a network adapter's address.": "{wanted} はネットワーク アダプターのアドレスではありません。",
     "Say mac=52:54:00:12:34:56, for example.": (
@@ -238,14 +238,14 @@ SAID: dict[str, str | tuple[str, str]] = {
         "必要な操作はありません。オフになった理由はイベントで確認できます。",
     ),
     "It does not run; to give its memory up": "停止しています。保存済みメモリを破棄するには",
-    "Cannot {get} {name}: it is {state}.": "{name} は{state:word}のため、{get:word}はできません。",
-    "Cannot shut down {name}: it is {state}.": "{name} は{state:word}のため、シャットダウンはできません。",
-    "Cannot turn off {name}: it is {state}.": "{name} は{state:word}のため、電源を切れません。",
-    "Cannot look at {name}: it is {state}.": "{name} は{state:word}のため、画面を表示できません。",
-    "Cannot type into {name}: it is {state}.": "{name} は{state:word}のため、入力できません。",
-    "Cannot make this change to {name}: it is {state}.": "{name} は{state:word}のため、この変更はできません。",
+    "Cannot {get} {name}: it is {state}.": "{name} は {state:word} のため、{get:word} はできません。",
+    "Cannot shut down {name}: it is {state}.": "{name} は {state:word} のため、シャットダウンはできません。",
+    "Cannot turn off {name}: it is {state}.": "{name} は {state:word} のため、電源を切れません。",
+    "Cannot look at {name}: it is {state}.": "{name} は {state:word} のため、画面を表示できません。",
+    "Cannot type into {name}: it is {state}.": "{name} は {state:word} のため、入力できません。",
+    "Cannot make this change to {name}: it is {state}.": "{name} は {state:word} のため、この変更はできません。",
     "Cannot discard the saved memory of {name}: it is {state}.": (
-        "{name} は{state:word}のため、保存済みメモリを破棄できません。"
+        "{name} は {state:word} のため、保存済みメモリを破棄できません。"
     ),
     "Write a number and a unit: 512M, 2G, 1.5T, 20GiB": (
         "Write a number and a unit: 512M, 2G, 1.5T, 20GiB",

@@ -82,7 +82,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "extended L2 entries": "拡張 L2 エントリ",
     "the features {incompatible}": "機能 {incompatible}",
     "The image uses {what}, which cannot be looked into here.": (
-        "イメージは{what:text}を使っており、ここでは内容を調べられません。"
+        "イメージは {what:text} を使っており、ここでは内容を調べられません。"
     ),
     "The image's L1 table is too short for its disk.": "イメージの L1 テーブルが短すぎます。",
     "The image's L1 table lies beyond its end.": "イメージの L1 テーブルがファイルの末尾より後ろにあります。",

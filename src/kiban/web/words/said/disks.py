@@ -177,7 +177,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "See who owns it": "所有者を確認してください",
     "Name a regular file": "通常のファイルを指定してください",
     "something else": "ファイル以外のもの",
-    "{path} is not a file but {kind}.": "{path} はファイルではなく{kind:text}です。",
+    "{path} is not a file but {kind}.": "{path} はファイルではなく {kind:text} です。",
     "{path} may not be replaced.": "{path} を置き換える権限がありません。",
     "See whose it and its folder are": "ファイルとフォルダーの所有者を確認してください",
     "Cannot write {path}: {strerror}.": "{path} に書き込めません ({strerror:text})。",
@@ -201,6 +201,9 @@ SAID: dict[str, str | tuple[str, str]] = {
         "Write how large, such as 20G.",
         "20G のようにサイズを指定してください。",
     ),
+    "A differencing disk is a dynamic qcow2 here, not a fixed {form}.": (
+        "差分ディスクは可変サイズの qcow2 です (固定サイズの {form} にはできません)。"
+    ),
     "A differencing disk is a dynamic qcow2 here, not a {fixed}.": (
         "差分ディスクは可変サイズの qcow2 です ({fixed} にはできません)。"
     ),
@@ -220,14 +223,17 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{what} is going on, which needs that disk.": "このディスクを使う処理 ({what:text}) が進行中です。",
     "See kiban jobs": ("The jobs say how far it is.", "進み具合はジョブで確認できます。"),
     "its rest is still being copied": "残りはまだコピー中です",
-    "It is {own}, which is {state}.": "このディスクは {own} が使用中です ({state:word})。",
-    "{path} is used by {own}, which is {state}.": "{path} は {own} が使用中です ({state:word})。",
+    "It is {disk} of {machine}, which is {state}.": "{machine} の {disk} として使用中です ({state:word})。",
+    "{path} is used by {disk} of {machine}, which is {state}.": (
+        "{path} は {machine} の {disk} が使用中です ({state:word})。"
+    ),
+    "/{path} is {disk} of {machine}.": "/{path} は {machine:bare} の {disk:bare} です。",
     "kiban stop {machine}; of a saved machine: kiban discard {machine}": (
         "Shut the machine down first; of a saved machine: kiban discard {machine}",
         "先に仮想マシンをシャットダウンしてください。保存済みの場合: kiban discard {machine}",
     ),
-    "{path} is the parent of {own}, whose content would be lost by that.": (
-        "{path} は {own} の親ディスクで、変更するとその内容が失われます。"
+    "{path} is the parent of {disk} of {machine}, whose content would be lost by that.": (
+        "{path} は {machine} の {disk} の親ディスクで、変更するとその内容が失われます。"
     ),
     "Merge that one first, or make it whole: kiban disk info {path}": (
         "Merge that one first, or convert it into a whole disk.",

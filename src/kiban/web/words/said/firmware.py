@@ -15,7 +15,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The UEFI variable store has no free boot entry.": "UEFI 変数ストアに空きのブート エントリがありません。",
     "there is no firmware descriptor at all": "ファームウェア記述子がありません",
     "This host has no {kind} for {machine_type}: {why}.": (
-        "このホストには {machine_type} 用の{kind:word}がありません ({why:text})。"
+        "このホストには {machine_type} 用の {kind:word} がありません ({why:text})。"
     ),
     "The machine's firmware {code} cannot be read: {strerror}.": (
         "仮想マシンのファームウェア {code} を読み取れません ({strerror:text})。"
@@ -171,7 +171,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{text} is no SHA-256.": "{text} は SHA-256 ではありません。",
     "It has 64 hexadecimal digits.": "SHA-256 は 64 桁の 16 進数です。",
     "{name} is {state}, and its event log is in its memory.": (
-        "{name} は{state:word}で、イベント ログはメモリの中にあります。"
+        "{name} は {state:word} で、イベント ログはメモリの中にあります。"
     ),
     "{name} has no TPM: a generation 1 machine cannot have one.": (
         "{name} に TPM はありません (第 1 世代の仮想マシンには TPM がありません)。"

@@ -68,22 +68,22 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "{name} has no DVD drive {device_id}.": "{name} に DVD ドライブ {device_id} がありません。",
     "{which} cannot be {what} while {name} is {state}: {why}.": (
-        "{name} は{state:word}のため、{which:said}は{what:word}できません ({why:said})。"
+        "{name} は {state:word} のため、{which:said} の {what:word} はできません ({why:said})。"
     ),
     "{which} cannot be {what} while {name} is {state}.": (
-        "{name} は{state:word}のため、{which:said}は{what:word}できません。"
+        "{name} は {state:word} のため、{which:said} の {what:word} はできません。"
     ),
     "{said}: firmware and guest have found the adapter as it is.": (
         "{said:said} (ファームウェアとゲストが認識済みのアダプターです)。"
     ),
     "The {what} of {nic} cannot be changed while {name} is {state}": (
-        "{name} は{state:word}のため、{nic} の{what:word}は変更できません"
+        "{name} は {state:word} のため、{nic} の {what:word} は変更できません"
     ),
     "Only network and forwards of {nic} can be changed while {name} is {state}": (
-        "{name} は{state:word}のため、{nic} で変更できるのはネットワークとポートの転送だけです"
+        "{name} は {state:word} のため、{nic} で変更できるのはネットワークとポートの転送だけです"
     ),
     "What {nic} leads to cannot be changed while {name} is {state}: an older Kiban has started it.": (
-        "{name} は古い Kiban で起動されたため、{state:word}の間は {nic} の接続先を変更できません。"
+        "{name} は古い Kiban で起動されたため、{state:word} の間は {nic} の接続先を変更できません。"
     ),
     "{name} has no disk or DVD drive {drive}.": "{name} にディスクまたは DVD ドライブ {drive} はありません。",
     "There is no place {location} on that controller.": "そのコントローラーに場所 {location} はありません。",
@@ -119,6 +119,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "That is more than {max_text} characters to type.": "入力できるのは {max_text} 文字までです。",
     "Type it in parts, or use an ISO.": "分けて入力するか、ISO を使ってください。",
     "{named} cannot be typed on a US keyboard.": "{named} は US キーボードで入力できません。",
+    "{named} and more cannot be typed on a US keyboard.": "{named} などは US キーボードで入力できません。",
     "Only ASCII can be typed.": "入力できるのは ASCII だけです。",
     "{name} is running already, started by somebody else.": "{name} は別の方法ですでに起動されています。",
     "It cannot boot from the network: iPXE is not installed (apt install ipxe).": (
@@ -135,7 +136,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ほかの仮想マシンを停止するか、メモリを減らしてください。",
     ),
     "{name} cannot be {what} yet: {names} of it is still being copied.": (
-        "{names} はまだコピー中のため、{name} の{what:text}はできません。"
+        "{names} はまだコピー中のため、{name} の {what:text} はできません。"
     ),
     "{name} cannot be saved yet: {names} of it is still being copied.": (
         "{names} はまだコピー中のため、{name} の状態を保存できません。"
@@ -193,7 +194,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "QEMU {pid} does not end, not even by SIGKILL.": "QEMU {pid} は SIGKILL でも終了しません。",
     "its NVMe disks ({join})": "NVMe ディスク ({join})",
     "{name} cannot be saved: this QEMU cannot keep the state of {what}.": (
-        "{name} を保存できません。この QEMU は{what:text}の状態を保存できません。"
+        "{name} を保存できません。この QEMU は {what:text} の状態を保存できません。"
     ),
     "Shut it down instead: kiban stop {name}": ("Shut it down instead.", "代わりにシャットダウンしてください。"),
     "{name} cannot be saved: {id} is made on a {forms}, which QEMU cannot let go.": (
@@ -214,7 +215,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "saving memory": "メモリを保存しています",
     "The memory cannot be written: {strerror}.": "メモリを書き込めません ({strerror:text})。",
     "Look at the disk": "ディスクを確認してください",
-    "{capitalize} of {name} failed: {words}.": "{name} の{capitalize:word}に失敗しました ({words:text})。",
+    "{capitalize} of {name} failed: {words}.": "{name} の {capitalize:word} に失敗しました ({words:text})。",
     "The memory of {name} could not be kept: {strerror}.": "{name} のメモリを保存できませんでした ({strerror:text})。",
     "restoring memory": "メモリを復元しています",
     "its saved memory was given up": "保存されたメモリは破棄されました",

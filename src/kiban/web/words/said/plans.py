@@ -25,14 +25,14 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ディスクは {name} と判断されました。{others} の場合は、[管理] でゲストを指定してください。",
     ),
     "{name} has drivers of its own for what it gets: {chosen}.": (
-        "{name} にはこの構成 ({chosen:text}) のドライバーがあります。"
+        "{name:word} にはこの構成 ({chosen:word}) のドライバーがあります。"
     ),
     "QEMU cannot save the memory of a machine with NVMe disks: shut it down instead.": (
         "QEMU は NVMe ディスクのある仮想マシンのメモリを保存できません。代わりにシャットダウンしてください。"
     ),
     "{name} has no driver of its own for {missing}: unless its image has one, give it the virtio-win ISO as another DVD and load the driver from there.": (
-        "{name} には{missing:text}のドライバーがありません。イメージに含まれていない場合は、virtio-win の ISO を別の "
-        "DVD として挿入し、そこからドライバーを読み込んでください。"
+        "{name:word} には {missing:word} のドライバーがありません。イメージに含まれていない場合は、virtio-win の ISO "
+        "を別の DVD として挿入し、そこからドライバーを読み込んでください。"
     ),
     "machine type": "マシンの種類",
     "the same build": "同じビルド",
@@ -153,7 +153,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "not said": "指定なし",
     "nat, with a new address": "nat (新しいアドレス)",
     "The adapter {shown} ({mac}): a machine has {most} {kind} ones at most.": (
-        "アダプター {shown} ({mac})。{kind:word}アダプターは {most} 個までです。"
+        "アダプター {shown} ({mac})。{kind:word} アダプターは {most} 個までです。"
     ),
     "switch {shown}": "スイッチ {shown}",
     "no switch": "スイッチなし",
@@ -211,7 +211,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "the present state": "現在の状態",
     "The {len} checkpoints: {state} is imported; --checkpoint takes another.": (
         "The {len} checkpoints: {state} is imported; another can be chosen.",
-        "{len} 個のチェックポイント。{state:text}をインポートします。別のチェックポイントも選べます。",
+        "{len} 個のチェックポイント。{state:text} をインポートします。別のチェックポイントも選べます。",
     ),
     "{memory} at the start, dynamic {span}": "起動時 {memory}、動的 {span}",
     "Import it alone, with its format named: kiban import DISK --format raw": (
@@ -219,5 +219,12 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ディスクだけを、形式を選んでインポートしてください。",
     ),
     "{mac}, no address, {where}": "{mac}、アドレスなし、{where:text}",
-    "{kind} {model}, a new address, {network}": "{kind} {model}、新しいアドレス、{network}",
+    "{kind} {model}, a new address, {network}": "{kind:word} アダプター ({model})、新しいアドレス、{network:word}",
+    "synthetic {model}, {mac}, {where}": "通常のネットワーク アダプター ({model})、{mac:text}、{where:text}",
+    "synthetic, {mac}, {where}": "通常のネットワーク アダプター、{mac:text}、{where:text}",
+    "legacy {model}, {mac}, {where}": "レガシ ネットワーク アダプター ({model})、{mac:text}、{where:text}",
+    "legacy, {mac}, {where}": "レガシ ネットワーク アダプター、{mac:text}、{where:text}",
+    "no controller said: {disk}": "コントローラーの指定なし: {disk:text}",
+    "{spot}: empty": "{spot}: 空",
+    "{where}: {disk}, sectors of 4 KiB": "{where}: {disk}、4 KiB のセクター",
 }

@@ -2,7 +2,7 @@
 """What is said of QEMU, the guest agent, networks, guests by name, and the files of machines."""
 
 SAID: dict[str, str | tuple[str, str]] = {
-    "The guest agent's socket cannot be opened: {error}.": "ゲスト エージェントのソケットを開けません ({error})。",
+    "The guest agent's socket cannot be opened: {error}.": "ゲスト エージェントのソケットを開けません ({error:text})。",
     "Is the machine running?": "仮想マシンは実行中ですか?",
     "The guest agent did not answer {name} within {timeout} s.": (
         "ゲスト エージェントは {timeout} 秒以内に {name} に応答しませんでした。"
@@ -76,7 +76,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{address} is not an IPv4 address of this host.": "{address} はこのホストの IPv4 アドレスではありません。",
     "A port in {text} is not between 1 and 65535.": "{text} のポートは 1 から 65535 までです。",
     "{protocol} port {host_port} on {host_address}": "{host_address} の {protocol} ポート {host_port}",
-    "The {where} is only for root.": "{where:text}を使えるのは root だけです。",
+    "The {where} is only for root.": "{where:text} を使えるのは root だけです。",
     "Forward a port above 1023": "1024 以上のポートを転送してください",
     "{hostname} is not a host name.": "{hostname} はホスト名ではありません。",
     "Use up to 63 letters, digits and inner hyphens": "63 文字までの英数字とハイフン (途中のみ) を使ってください",
@@ -86,10 +86,10 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ホストのポート {host_port} ({protocol}) が 2 回転送されています。"
     ),
     "There is no {where}: the address is not one of this host's.": (
-        "{where:text}がありません。このホストのアドレスではありません。"
+        "{where:text} がありません。このホストのアドレスではありません。"
     ),
     "Use 127.0.0.1": "127.0.0.1 を使ってください",
-    "The {where} is taken.": "{where:text}は使用中です。",
+    "The {where} is taken.": "{where:text} は使用中です。",
     "Forward another host port, or stop what listens there": (
         "ホストの別のポートを転送するか、使用中のプログラムを停止してください"
     ),
@@ -154,7 +154,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Put the file back, or remove the device that uses it.": (
         "ファイルを元に戻すか、それを使うデバイスを取り外してください。"
     ),
-    "You may not {what} {path}.": "{path} を{what:word}権限がありません。",
+    "You may not {what} {path}.": "{path} を {what:word} 権限がありません。",
     "{argv} cannot be run as {name}: {error}.": "{argv} を {name} として実行できません ({error:text})。",
     "it does not begin as RFB 3.8 does": "RFB 3.8 の始まり方ではありません",
     "there is no message {first}": "メッセージ {first} はありません",

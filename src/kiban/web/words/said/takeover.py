@@ -39,6 +39,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "Name the folder of an export, or a file.": "エクスポートのフォルダーかファイルを指定してください。",
     "{folder} holds several things to take over: {listed}.": "{folder} に取り込めるものが複数あります: {listed}。",
+    "{folder} holds several things to take over: {listed} and {more} more.": (
+        "{folder} に取り込めるものが複数あります: {listed} ほか {more} 件。"
+    ),
     "Name one of them.": "いずれかを指定してください。",
     "{root} has {len} checkpoints, more than {snapshots_limit}.": (
         "{root} にはチェックポイントが {len} 個あり、上限の {snapshots_limit} 個を超えています。"
@@ -152,6 +155,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} describes no machine.": "{name} に仮想マシンの記述がありません。",
     "Name the .ovf of a machine.": "仮想マシンの .ovf を指定してください。",
     "{name} describes {len} machines: {listed}.": "{name} には {len} 台の仮想マシンがあります: {listed}。",
+    "{name} describes {len} machines: {listed} and {more} more.": (
+        "{name} には {len} 台の仮想マシンがあります: {listed} ほか {more} 台。"
+    ),
     "Export each of them on its own.": "1 台ずつエクスポートしてください。",
     "The deployment options {join}; {get} is taken.": "展開オプション {join}。{get} を取り込みます。",
     "The properties of the product section, which VMware hands to the guest.": (
