@@ -125,6 +125,12 @@ QUIET = {
 }
 """Modules that have other texts than sentences, and why no page shows those."""
 JAPANESE, ENGLISH = Words("ja"), Words("en")
+OTHERWISE = re.compile(
+    "(サーバ|ユーザ|フォルダ|ドライバ|アダプタ|コントローラ|ローダ|ブラウザ|マネージャ|ヘッダ|フッタ|クラスタ|セクタ|"
+    "インストーラ|コンピュータ|バッファ)(?!ー)|プロセッサー|メモリー|レガシー|エントリー|セキュアブート|鍵|端末|稼働中|"
+    r"固定サイズ|可変サイズ|下さい|出来|全て|既に|[\uff01-\uff5e\u3000]"
+)
+"""What is spelled, or called, in another way on these pages; see the table in docs/design/web.md."""
 LEAST = 9
 """Characters of a template that can have cases."""
 KEYS = {spoken.same(key): key for key in (*said.SAID, *said.CLAUSES, *said.TERMS)}
@@ -212,6 +218,11 @@ def test_a_translation_has_the_same_holes_and_the_same_end() -> None:
             assert key.endswith((".", "?")) == words.endswith(("。", "?")), key
 
 
+def test_a_thing_has_one_name_in_japanese() -> None:
+    every = [*(words for _, words in translations()), *said.TERMS.values(), *(words for _, words in WORDS.values())]
+    assert [words for words in every if OTHERWISE.search(words)] == []
+
+
 def test_a_blank_stands_between_a_hole_and_japanese() -> None:
     """What is in a hole may be Latin; where it came out as Japanese, the blank goes."""
     every = [*(words for _, words in translations()), *(words for _, words in WORDS.values())]
@@ -250,11 +261,11 @@ REFUSED = r"The firmware refuses dvd0 (my. own.iso): \EFI\BOOT\BOOTX64.EFI (Linu
         ("/a is used by disk0 of web, which is running.", "/a は web の disk0 が使用中です (実行中)。"),
         (
             "This medium starts on UEFI, which generation 2 has, with Secure Boot.",
-            "このメディアはセキュアブートのある UEFI (第 2 世代) で起動します。",
+            "このメディアはセキュア ブートのある UEFI (第 2 世代) で起動します。",
         ),
         (
             "Debian 12 starts on UEFI, which generation 2 has, with Secure Boot.",
-            "Debian 12 はセキュアブートのある UEFI (第 2 世代) で起動します。",
+            "Debian 12 はセキュア ブートのある UEFI (第 2 世代) で起動します。",
         ),
         ("The tcp port 80 on 127.0.0.1 is taken.", "127.0.0.1 の tcp ポート 80 は使用中です。"),
         (

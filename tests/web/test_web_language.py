@@ -37,7 +37,7 @@ def test_secure_boot_is_explained_in_japanese_and_then_the_refusal_once(
     card = page.locator(".k-card").filter(has=page.locator(".k-verdict"))
     said = rf"ファームウェアが dvd0 (my own.iso) を拒否します。{LOADER} (EFI プログラム) は署名されていません。"
     expect(card).to_contain_text(said)
-    expect(card).to_contain_text("[セキュリティ] でセキュアブートを無効にしてください。")
+    expect(card).to_contain_text("[セキュリティ] でセキュア ブートを無効にしてください。")
     expect(card).not_to_contain_text("kiban")
     (there.root / "screen.png").write_bytes(screens.drawn((DENIED,), size=(1280, 800)))
     place.client.start("web")

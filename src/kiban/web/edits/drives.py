@@ -100,7 +100,7 @@ async def remove(subject: Subject, device: str) -> None:
     words, view = subject.page.words, subject.view
     closed = subject.may("edit") or subject.why(lambda: hotrules.without(subject.handle, device))
     title = words("remove device?", device=device)
-    with Form(subject, title, closed=closed, yes=words("remove"), dangerous=True) as form:
+    with Form(subject, title, closed=closed, yes=words("take off"), dangerous=True) as form:
         for disk in view.disks:
             if disk.id == device:
                 ui.label(words(f"image {'kept' if disk.owned else 'stays'}", path=disk.path))

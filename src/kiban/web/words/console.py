@@ -11,7 +11,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "terminal keys": (
         "Keys go to the guest while the terminal has the focus. Ctrl-Alt-Left leaves it.",
-        "端末を選択している間、キー入力はゲストに送られます。Ctrl+Alt+← で抜けます。",
+        "ターミナルを選択している間、キー入力はゲストに送られます。Ctrl+Alt+← で抜けます。",
     ),
     "machine page": ("Settings and events", "設定とイベント"),
     "fit": ("Fit to the window, or as large as it is", "ウィンドウに合わせる / 等倍"),

@@ -5,7 +5,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "generation 1": ("Generation 1: the PC that runs anything", "第 1 世代: 何でも動く PC"),
     "generation 2": (
         "Generation 2: legacy-free, UEFI with Secure Boot",
-        "第 2 世代: レガシなし、UEFI とセキュアブート",
+        "第 2 世代: レガシなし、UEFI とセキュア ブート",
     ),
     "compare": ("Compare generations", "世代の比較"),
     "first generation": ("generation 1", "第 1 世代"),
@@ -67,7 +67,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "order by-device": ("single devices, in NVRAM", "個々のデバイス (NVRAM)"),
     "row board": ("board", "ボード"),
     "row firmware": ("firmware", "ファームウェア"),
-    "row secure boot": ("Secure Boot", "セキュアブート"),
+    "row secure boot": ("Secure Boot", "セキュア ブート"),
     "row tpm": ("TPM 2.0", "TPM 2.0"),
     "row guests": ("guests", "ゲスト"),
     "row processors": ("virtual processors", "仮想プロセッサ"),

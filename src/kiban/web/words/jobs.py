@@ -43,9 +43,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "disks.clone": ("Copy disk", "ディスクのコピー"),
     "disks.resize": ("Resize disk", "ディスクのサイズ変更"),
     "disks.compact": ("Compact disk", "ディスクの最適化"),
-    "disks.check": ("Check disk", "ディスクの検査"),
+    "disks.check": ("Check disk", "ディスクの整合性検査"),
     "disks.merge": ("Merge disk", "ディスクの結合"),
     "disks.mount": ("Mount disk", "ディスクのマウント"),
     "disks.unmount": ("Unmount disk", "ディスクのマウント解除"),
-    "secureboot.audit": ("Secure Boot audit", "セキュアブートの監査"),
+    "secureboot.audit": ("Secure Boot audit", "セキュア ブートの監査"),
 }

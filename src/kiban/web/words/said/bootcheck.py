@@ -29,7 +29,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The media are nested deeper than any real medium is.": (
         "メディアの入れ子が、実在のメディアではありえないほど深すぎます。"
     ),
-    "The check of the boot media answered nonsense.": "ブート メディアの検査が意味のない答えを返しました。",
+    "The check of the boot media answered nonsense.": "起動メディアの検査が意味のない答えを返しました。",
     "The service's log has its words.": "サービスのログを確認してください。",
     "The image's sections overlap.": "イメージのセクションが重なっています。",
     "The image ends too early.": "イメージが途中で終わっています。",
@@ -52,7 +52,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} is refused too.": "{name} も拒否されます。",
     "Put a newer file in its place": "新しいファイルに置き換えてください",
     "Put a sound file in its place": "正常なファイルに置き換えてください",
-    "Secure Boot is off.": "セキュアブートは無効です。",
+    "Secure Boot is off.": "セキュア ブートは無効です。",
     "With it on: {sentence}": "有効にした場合: {sentence:said}",
     "Looking at {named} took longer than {seconds} s and was stopped.": (
         "{named} の検査が {seconds} 秒を超えたため、中止しました。"
@@ -76,7 +76,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} cannot be opened: {why}.": "{path} を開けません ({why:text})。",
     "{path} is neither a file nor a block device.": "{path} はファイルでもブロック デバイスでもありません。",
     "Name an ISO, a disk image or a folder.": "ISO、ディスク イメージ、またはフォルダーを指定してください。",
-    "The network boot folder {folder} does not exist.": "ネットワーク ブート フォルダー {folder} がありません。",
+    "The network boot folder {folder} does not exist.": "ネットワーク起動用フォルダー {folder} がありません。",
     "SBAT data has a line that cannot be read.": "SBAT データに読み取れない行があります。",
     "It is no shim: it has no section for a vendor's certificate.": (
         "shim ではありません (ベンダー証明書のセクションがありません)。"
@@ -90,7 +90,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "Nothing was booted: {words}.": "何も起動しませんでした ({words:text})。",
     "There was nothing to boot: {words}.": "起動できるものがありませんでした ({words:text})。",
-    "Secure Boot refused {place}: {words}.": "セキュアブートが {place:word} を拒否しました ({words:text})。",
+    "Secure Boot refused {place}: {words}.": "セキュア ブートが {place:word} を拒否しました ({words:text})。",
     "See why: kiban secureboot explain {name}": (
         "The page of the machine says why.",
         "理由は仮想マシンのページに表示されます。",
@@ -119,7 +119,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "kiban set {machine} --secure-boot off": (
         "To start it all the same, turn Secure Boot off under Security.",
-        "それでも起動するには、[セキュリティ] でセキュアブートを無効にしてください。",
+        "それでも起動するには、[セキュリティ] でセキュア ブートを無効にしてください。",
     ),
     "kiban set {machine} --template {having}": (
         "Choose the template {having} under Security.",
@@ -152,7 +152,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "See also: kiban doctor": ("See also the page of the host.", "ホストのページも確認してください。"),
     "Secure Boot is generation 2's: kiban create NAME --generation 2": (
         "Secure Boot is generation 2's.",
-        "セキュアブートは第 2 世代の機能です。",
+        "セキュア ブートは第 2 世代の機能です。",
     ),
 }
 CLAUSES: dict[str, str] = {
@@ -168,7 +168,7 @@ CLAUSES: dict[str, str] = {
     "is for {architecture} processors, and the machine is x86-64": (
         "は {architecture:word} プロセッサ用で、この仮想マシンは x86-64 です"
     ),
-    "may start because Secure Boot is off": "はセキュアブートが無効のため起動できます",
+    "may start because Secure Boot is off": "はセキュア ブートが無効のため起動できます",
     "cannot be judged: {clause}": "を判定できません ({clause:text})",
     "cannot be hashed: {clause}": "のハッシュを計算できません ({clause:text})",
     "is not signed, and only firmware made since September 2023 looks at other hashes than SHA-256": (
@@ -186,10 +186,10 @@ CLAUSES: dict[str, str] = {
     "has a signature that does not hold": "の署名は正しくありません",
     "has a certificate table without a signature": "には証明書テーブルがありますが、署名がありません",
     "is signed by {names} with a key that is not RSA, and not all firmware verifies those": (
-        "は {names} によって RSA 以外の鍵で署名されており、検証できないファームウェアがあります"
+        "は {names} によって RSA 以外のキーで署名されており、検証できないファームウェアがあります"
     ),
     "is signed by {names} with a key that is not RSA, and not trusted": (
-        "は {names} によって RSA 以外の鍵で署名されており、信頼されていません"
+        "は {names} によって RSA 以外のキーで署名されており、信頼されていません"
     ),
     "is signed by {signed_by}, which is not trusted": (
         "は {signed_by} によって署名されていますが、この署名者は信頼されていません"

@@ -108,10 +108,10 @@ SAID: dict[str, str | tuple[str, str]] = {
         "第 2 世代を使うか、TPM を外してください。",
     ),
     "A generation {number} machine has no {video} video.": (
-        "第 {number} 世代の仮想マシンに {video} ビデオはありません。"
+        "第 {number} 世代の仮想マシンに {video} のビデオ アダプターはありません。"
     ),
     "A generation 1 machine has no Secure Boot template: its firmware is a BIOS.": (
-        "第 1 世代の仮想マシンに、セキュアブートのテンプレートはありません (ファームウェアは BIOS です)。"
+        "第 1 世代の仮想マシンに、セキュア ブートのテンプレートはありません (ファームウェアは BIOS です)。"
     ),
     "A generation 1 machine has no {removeprefix}: its firmware is a BIOS.": (
         "第 1 世代の仮想マシンに、{removeprefix:word} はありません (ファームウェアは BIOS です)。"

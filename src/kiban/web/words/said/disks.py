@@ -129,13 +129,13 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{target} cannot be given its name: {strerror}.": "{target} に名前を付けられません ({strerror:text})。",
     "See the folder": "フォルダーを確認してください",
     "{target} cannot be given its room: {strerror}.": "{target} の領域を確保できません ({strerror:text})。",
-    "Make it without fixed": ("Make it without a fixed size", "固定サイズにせずに作成してください"),
+    "Make it without fixed": ("Make it without a fixed size", "容量固定にせずに作成してください"),
     "There is no space left for {target}.": "{target} のための空き領域がありません。",
     "Free some, or choose another folder": "空き領域を増やすか、別のフォルダーを選んでください",
     "{path} cannot be read: {strerror}.": "{path} を読み取れません ({strerror:text})。",
-    "{path} is not the key that it was.": "{path} は以前の鍵と異なります。",
+    "{path} is not the key that it was.": "{path} は以前のキーと異なります。",
     "Restore it; without it no differencing disk is trusted": (
-        "元に戻してください。この鍵がないと差分ディスクを信頼できません"
+        "元に戻してください。このキーがないと差分ディスクを信頼できません"
     ),
     "{path} needs {format_size}, but only {format_size2} are free there.": (
         "{path} には {format_size} が必要ですが、空きは {format_size2} です。"
@@ -202,10 +202,10 @@ SAID: dict[str, str | tuple[str, str]] = {
         "20G のようにサイズを指定してください。",
     ),
     "A differencing disk is a dynamic qcow2 here, not a fixed {form}.": (
-        "差分ディスクは可変サイズの qcow2 です (固定サイズの {form} にはできません)。"
+        "差分ディスクは容量可変の qcow2 です (容量固定の {form} にはできません)。"
     ),
     "A differencing disk is a dynamic qcow2 here, not a {fixed}.": (
-        "差分ディスクは可変サイズの qcow2 です ({fixed} にはできません)。"
+        "差分ディスクは容量可変の qcow2 です ({fixed} にはできません)。"
     ),
     "Its parent may be of any format; name the child .qcow2": (
         "親ディスクの形式は問いません。子の名前は .qcow2 にしてください"

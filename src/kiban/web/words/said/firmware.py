@@ -10,7 +10,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Put {id} on a target up to {max_target} and a unit up to {max_lun}": (
         "{id} をターゲット {max_target}、ユニット {max_lun} までに接続してください"
     ),
-    "The HTTP boot address is not a URI.": "HTTP ブートのアドレスが URI ではありません。",
+    "The HTTP boot address is not a URI.": "HTTP 起動のアドレスが URI ではありません。",
     "Write http:// or https://, a host and a path": "http:// または https://、ホスト、パスの順に指定してください",
     "The UEFI variable store has no free boot entry.": "UEFI 変数ストアに空きのブート エントリがありません。",
     "there is no firmware descriptor at all": "ファームウェア記述子がありません",
@@ -53,7 +53,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{folder} にプラットフォーム キーがありません。仮想マシンには 1 個必要です。"
     ),
     "Put it there as {folder}; without one Secure Boot cannot be on": (
-        "{folder} として置いてください。これがないとセキュアブートを有効にできません"
+        "{folder} として置いてください。これがないとセキュア ブートを有効にできません"
     ),
     "These are {len} platform keys, and a machine has one.": (
         "プラットフォーム キーが {len} 個ありますが、仮想マシンには 1 個だけです。"
@@ -62,11 +62,11 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Name it with one of {join}": "名前を {join} のいずれかにしてください",
     "Name a folder": "フォルダーを指定してください",
     "{folder} holds more than {max_folder} files, or more than {max_files} keys.": (
-        "{folder} にはファイルが {max_folder} 個、または鍵が {max_files} 個を超えてあります。"
+        "{folder} にはファイルが {max_folder} 個、またはキーが {max_files} 個を超えてあります。"
     ),
-    "Put just the machine's keys into a folder of their own": "仮想マシンの鍵だけを専用のフォルダーに入れてください",
+    "Put just the machine's keys into a folder of their own": "仮想マシンのキーだけを専用のフォルダーに入れてください",
     "{path} is larger than {max_file} KiB, which no key is.": (
-        "{path} は {max_file} KiB を超えています。鍵としては大きすぎます。"
+        "{path} は {max_file} KiB を超えています。キーとしては大きすぎます。"
     ),
     "Is it the file you mean?": "指定したファイルは正しいですか?",
     "{path} holds no certificate that can be read, in PEM or DER.": (
@@ -87,7 +87,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} cannot be understood.": "{path} を解釈できません。",
     "Restore it from a backup, or give the keys anew with --keys": (
         "Restore it from a backup, or give the keys anew",
-        "バックアップから戻すか、鍵を設定し直してください",
+        "バックアップから戻すか、キーを設定し直してください",
     ),
     "{database} would have {size} bytes, and the firmware reads no variable of more than {max_variable}.": (
         "{database} が {size} バイトになりますが、ファームウェアが読み取れる変数は {max_variable} バイトまでです。"
@@ -102,16 +102,16 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Wait until the firmware has begun to boot; or install qemu-guest-agent in the guest, which can read it.": (
         "ファームウェアが起動を始めるまで待つか、ログを読み取れる qemu-guest-agent をゲストにインストールしてください。"
     ),
-    "A list of Secure Boot signatures is cut short.": "セキュアブートの署名リストが途中で切れています。",
+    "A list of Secure Boot signatures is cut short.": "セキュア ブートの署名リストが途中で切れています。",
     "A list of Secure Boot signatures does not hold a whole number of them.": (
-        "セキュアブートの署名リストの個数が正しくありません。"
+        "セキュア ブートの署名リストの個数が正しくありません。"
     ),
-    "There is no Secure Boot template {name}.": "セキュアブートのテンプレート {name} はありません。",
+    "There is no Secure Boot template {name}.": "セキュア ブートのテンプレート {name} はありません。",
     "Choose one of {join}": "次から選んでください: {join}",
-    "The template custom has no keys of its own.": "テンプレート custom には固有の鍵がありません。",
+    "The template custom has no keys of its own.": "テンプレート custom には固有のキーがありません。",
     "Say which, --template custom --keys DIR, or take another template": (
         "Name the folder with the keys, or take another template",
-        "鍵のフォルダーを指定するか、別のテンプレートを選んでください",
+        "キーのフォルダーを指定するか、別のテンプレートを選んでください",
     ),
     "swtpm_setup did not finish within {setup_seconds} seconds.": (
         "swtpm_setup が {setup_seconds} 秒以内に終わりませんでした。"
@@ -124,11 +124,11 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{out} はすでにあります。仮想マシンの UEFI 変数は上書きされません。"
     ),
     "Without a platform key (PK) the firmware stays in setup mode, and Secure Boot cannot be on.": (
-        "プラットフォーム キー (PK) がないと、ファームウェアはセットアップ モードのままで、"
-        "セキュアブートを有効にできません。"
+        "プラットフォーム キー (PK) がないと、ファームウェアはセットアップ モードのままで、セキュア "
+        "ブートを有効にできません。"
     ),
     "Give a PK, take a template that has one, or switch Secure Boot off": (
-        "PK を指定するか、PK のあるテンプレートを選ぶか、セキュアブートを無効にしてください"
+        "PK を指定するか、PK のあるテンプレートを選ぶか、セキュア ブートを無効にしてください"
     ),
     "QEMU did not write the memory of {name} where it was asked to.": (
         "QEMU は {name} のメモリを指定の場所に書き込みませんでした。"
@@ -146,27 +146,29 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{name} のゲスト エージェントは {all_seconds} 秒以内に TPM を示しませんでした。"
     ),
     "{name} is a generation 1 machine and has no Secure Boot: its firmware is a BIOS.": (
-        "{name} は第 1 世代の仮想マシンで、セキュアブートはありません (ファームウェアは BIOS です)。"
+        "{name} は第 1 世代の仮想マシンで、セキュア ブートはありません (ファームウェアは BIOS です)。"
     ),
-    "Secure Boot wants a generation 2 machine.": "セキュアブートには第 2 世代の仮想マシンが必要です。",
-    "A folder of keys goes with the template custom only.": "鍵のフォルダーを使えるのはテンプレート custom だけです。",
+    "Secure Boot wants a generation 2 machine.": "セキュア ブートには第 2 世代の仮想マシンが必要です。",
+    "A folder of keys goes with the template custom only.": (
+        "キーのフォルダーを使えるのはテンプレート custom だけです。"
+    ),
     "Say --template custom --keys {folder}": (
         "Choose the template custom for the keys in {folder}",
-        "{folder} の鍵を使うにはテンプレート custom を選んでください",
+        "{folder} のキーを使うにはテンプレート custom を選んでください",
     ),
-    "No key was named.": "鍵が指定されていません。",
+    "No key was named.": "キーが指定されていません。",
     "Say --db FILE, --kek FILE, --pk FILE or --mok FILE.": "db、kek、pk、mok のいずれかのファイルを指定してください。",
     "Nothing to revoke was named.": "失効させるものが指定されていません。",
     "Name a certificate, an EFI program or a SHA-256.": "証明書、EFI プログラム、または SHA-256 を指定してください。",
     "{path} is no EFI program that could be hashed: {sentence}": (
         "{path} はハッシュを計算できる EFI プログラムではありません ({sentence:text})"
     ),
-    "A key's file has one of {join} at the end of its name.": "鍵のファイルの拡張子は {join} のいずれかです。",
+    "A key's file has one of {join} at the end of its name.": "キーのファイルの拡張子は {join} のいずれかです。",
     "{name} would not start any more: {sentence}": "{name} は起動できなくなります。{sentence:text}",
     "Update the boot loader in the guest first; nothing was changed.": (
         "先にゲスト内のブート ローダーを更新してください。何も変更されていません。"
     ),
-    "There is no change of {name}'s keys to take back.": "{name} の鍵に、元に戻せる変更はありません。",
+    "There is no change of {name}'s keys to take back.": "{name} のキーに、元に戻せる変更はありません。",
     "See them": "確認してください",
     "{text} is no SHA-256.": "{text} は SHA-256 ではありません。",
     "It has 64 hexadecimal digits.": "SHA-256 は 64 桁の 16 進数です。",

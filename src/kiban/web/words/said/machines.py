@@ -47,7 +47,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} is running.": "{name} は実行中です。",
     "{name} is paused.": "{name} は一時停止中です。",
     "{name} is saved.": "{name} は保存済みです。",
-    "{name} is stopping.": "{name} は停止中です。",
+    "{name} is stopping.": "{name} はシャットダウン中です。",
     "There is no machine {name}.": "仮想マシン {name} はありません。",
     "See all: kiban ls": ("The list of machines shows all.", "すべての仮想マシンは一覧で確認できます。"),
     "There is a machine {name} already.": "{name} という仮想マシンはすでにあります。",
@@ -194,17 +194,19 @@ SAID: dict[str, str | tuple[str, str]] = {
     "QEMU {pid} does not end, not even by SIGKILL.": "QEMU {pid} は SIGKILL でも終了しません。",
     "its NVMe disks ({join})": "NVMe ディスク ({join})",
     "{name} cannot be saved: this QEMU cannot keep the state of {what}.": (
-        "{name} を保存できません。この QEMU は {what:text} の状態を保存できません。"
+        "{name} の状態を保存できません。この QEMU は {what:text} の状態を保存できません。"
     ),
     "Shut it down instead: kiban stop {name}": ("Shut it down instead.", "代わりにシャットダウンしてください。"),
     "{name} cannot be saved: {id} is made on a {forms}, which QEMU cannot let go.": (
-        "{name} を保存できません。{id} は {forms} の親ディスクの上に作られており、QEMU がそれを切り離せません。"
+        "{name} の状態を保存できません。{id} は {forms} の親ディスクの上に作られており、QEMU がそれを切り離せません。"
     ),
     "Shut it down instead: kiban stop {name}; a qcow2 as parent can be saved with": (
         "Shut it down instead; a qcow2 as parent can be saved with.",
         "代わりにシャットダウンしてください。親が qcow2 なら保存できます。",
     ),
-    "{name} cannot be saved while one of its disks is being merged.": "ディスクの結合中は {name} を保存できません。",
+    "{name} cannot be saved while one of its disks is being merged.": (
+        "ディスクの結合中は {name} の状態を保存できません。"
+    ),
     "There is not enough space in {directory} for the memory of {name}.": (
         "{directory} に {name} のメモリを保存する空き領域がありません。"
     ),
@@ -218,7 +220,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{capitalize} of {name} failed: {words}.": "{name} の {capitalize:word} に失敗しました ({words:text})。",
     "The memory of {name} could not be kept: {strerror}.": "{name} のメモリを保存できませんでした ({strerror:text})。",
     "restoring memory": "メモリを復元しています",
-    "its saved memory was given up": "保存されたメモリは破棄されました",
+    "its saved memory was given up": "保存済みメモリは破棄されました",
     "{name} does not start while that is so.": "そのままでは {name} は起動できません。",
     "End it there: it is connected to QEMU's own socket.": (
         "そちらを終了してください (QEMU のソケットに直接接続しています)。"

@@ -6,7 +6,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{name:word} が起動可能かどうかは不明です。64 ビットのシステムには第 2 世代を選びます。"
     ),
     "{name} starts on UEFI, which generation 2 has, with Secure Boot.": (
-        "{name:word} はセキュアブートのある UEFI (第 2 世代) で起動します。"
+        "{name:word} はセキュア ブートのある UEFI (第 2 世代) で起動します。"
     ),
     "Exporting {name}": "{name} のエクスポート",
     "{path} is larger than it can be.": "{path} は大きすぎます。",
@@ -22,7 +22,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "The disc is taken for {name}; if it is {others}, say so: --guest.": (
         "The disc is taken for {name}; if it is {others}, say so under Management.",
-        "ディスクは {name} と判断されました。{others} の場合は、[管理] でゲストを指定してください。",
+        "メディアは {name} と判断されました。{others} の場合は、[管理] でゲストを指定してください。",
     ),
     "{name} has drivers of its own for what it gets: {chosen}.": (
         "{name:word} にはこの構成 ({chosen:word}) のドライバーがあります。"
@@ -36,7 +36,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "machine type": "マシンの種類",
     "the same build": "同じビルド",
-    "keys and boot order": "鍵と起動順序",
+    "keys and boot order": "キーと起動順序",
     "in nvram.fd": "nvram.fd 内",
     "the same": "同じ",
     "port of {id}": "{id} のポート",
@@ -51,7 +51,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "{machine_type} is no machine type of that generation": "{machine_type} はその世代のマシンの種類ではありません",
     "its firmware has no checksum": "ファームウェアのチェックサムがありません",
-    "it has no Secure Boot template that is known: {template}": "セキュアブートのテンプレート {template} は不明です",
+    "it has no Secure Boot template that is known: {template}": "セキュア ブートのテンプレート {template} は不明です",
     "a word in it cannot be shown": "表示できない文字が含まれています",
     "it lists {foreign}, which the machine does not have": "仮想マシンにない {foreign} が一覧にあります",
     "The firmware variables in {folder} have {size} bytes, and this host's firmware keeps {size2}.": (
@@ -66,13 +66,13 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Install the QEMU of the host that it comes from, or a newer one.": (
         "移行元と同じかそれより新しい QEMU をインストールしてください。"
     ),
-    "its firmware variables or keys cannot be understood": "ファームウェア変数または鍵を解釈できません",
+    "its firmware variables or keys cannot be understood": "ファームウェア変数またはキーを解釈できません",
     "{folder} holds no machine that was exported: {what}.": (
         "{folder} にエクスポートされた仮想マシンがありません ({what:text})。"
     ),
     "Export it again.": "エクスポートし直してください。",
     "The ISO in {id}, {medium}: the drive is empty.": "{id} の ISO {medium}。ドライブは空になります。",
-    "The network boot folder of {id}, {folder}.": "{id} のネットワーク ブート フォルダー {folder}。",
+    "The network boot folder of {id}, {folder}.": "{id} のネットワーク起動用フォルダー {folder}。",
     "Where COM{number} leads, {path}: it has a socket of its own.": (
         "COM{number} の出力先 {path}。独自のソケットになります。"
     ),
@@ -90,7 +90,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{format_size} のメモリ。移行先では {format_size2} になります。"
     ),
     "Secure Boot keys of one's own: Hyper-V has its templates only, so Secure Boot is off there.": (
-        "独自のセキュアブートの鍵。Hyper-V にはテンプレートしかないため、移行先ではセキュアブートが無効になります。"
+        "独自のセキュア ブートのキー。Hyper-V にはテンプレートしかないため、移行先ではセキュア ブートが無効になります。"
     ),
     "What is in the TPM: there it is new. A disk that is locked by it asks for its recovery key.": (
         "TPM の内容。移行先では新しい TPM になり、TPM で保護されたディスクは回復キーを求めます。"
@@ -98,7 +98,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The boot order: that of the program which reads it.": "起動順序。読み込むプログラムの順序になります。",
     "{id} on USB: it is on SATA there.": "USB の {id}。移行先では SATA に接続されます。",
     "Whose loaders Secure Boot trusts: the keys of the program which reads it.": (
-        "セキュアブートが信頼する署名者。読み込むプログラムの鍵になります。"
+        "セキュア ブートが信頼する署名者。読み込むプログラムのキーになります。"
     ),
     "Boot entries of the guest's own: it needs a loader at \\EFI\\BOOT\\BOOTX64.EFI.": (
         "ゲスト独自のブート エントリ。\\EFI\\BOOT\\BOOTX64.EFI のローダーが必要です。"
@@ -109,7 +109,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ない Linux では、エクスポート前に grub-install --removable を実行してください。"
     ),
     "It starts with this host: see that the original does not run then, both have one address.": (
-        "ホストと一緒に起動します。元の仮想マシンとアドレスが同じため、同時に実行しないでください。"
+        "このホストの起動時に自動的に起動します。元の仮想マシンとアドレスが同じため、同時に実行しないでください。"
     ),
     "{who} has no driver for the virtio SCSI and network of this plan; name it (--guest win2k22, for example) and it gets NVMe and e1000e, for which it has.": (
         "{who:word} にはこの計画の virtio SCSI とネットワークのドライバーがありません。ゲストを指定すると (例: --guest "
@@ -180,12 +180,12 @@ SAID: dict[str, str | tuple[str, str]] = {
         "世代は変更できません。"
     ),
     "Leave out --generation {wanted}.": ("Choose no other generation.", "別の世代を選ばないでください。"),
-    "start with the host": "ホストと一緒に起動",
+    "start with the host": "自動開始",
     "{shown} cannot be a machine's name here.": "{shown} はここでは仮想マシンの名前にできません。",
     "Give it one: --name NAME": ("Give it another name", "別の名前を付けてください"),
     "{said}, configuration {version}": "{said:text}、構成バージョン {version}",
     "The Secure Boot template {shown}, which Kiban does not know.": (
-        "セキュアブートのテンプレート {shown} (Kiban にありません)。"
+        "セキュア ブートのテンプレート {shown} (Kiban にありません)。"
     ),
     "on, {template}": "有効、{template}",
     "{cpus} processors: a generation {number} machine has {max_cpus} at most.": (

@@ -36,19 +36,19 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ゲスト内の {path} の出力は、エージェントの保持量を超えています。"
     ),
     "The guest agent sent output that is not base64.": "ゲスト エージェントの出力が base64 ではありません。",
-    "The network boot folder {str} is not a usable path.": "ネットワーク ブート フォルダー {str} のパスは使えません。",
+    "The network boot folder {str} is not a usable path.": "ネットワーク起動用フォルダー {str} のパスは使えません。",
     "{folder} is not a folder.": "{folder} はフォルダーではありません。",
     "Name the folder, and the file with file=NAME": (
         "Name the folder, and the boot file in its own field",
         "フォルダーを指定し、ブート ファイルは別の欄に指定してください",
     ),
     "{name} is not in the network boot folder {folder}.": (
-        "{name} がネットワーク ブート フォルダー {folder} にありません。"
+        "{name} がネットワーク起動用フォルダー {folder} にありません。"
     ),
     "{name} in {folder} cannot be read.": "{folder} の {name} を読み取れません。",
     "{name} in {folder} is not a usable path.": "{folder} の {name} のパスは使えません。",
     "{name} leads out of the network boot folder {folder}.": (
-        "{name} はネットワーク ブート フォルダー {folder} の外を指しています。"
+        "{name} はネットワーク起動用フォルダー {folder} の外を指しています。"
     ),
     "Copy the file into the folder": "ファイルをフォルダーにコピーしてください",
     "{name} in {folder} is not a regular file.": "{folder} の {name} は通常のファイルではありません。",
@@ -57,14 +57,14 @@ SAID: dict[str, str | tuple[str, str]] = {
         "印字可能な ASCII 文字 1 から {longest_name} 文字で指定してください"
     ),
     "The boot file {name} has to lie inside the network boot folder.": (
-        "ブート ファイル {name} はネットワーク ブート フォルダーの中に置く必要があります。"
+        "ブート ファイル {name} はネットワーク起動用フォルダーの中に置く必要があります。"
     ),
     "Give its name in the folder": "フォルダー内の名前を指定してください",
-    "The network boot folder {folder} cannot be read.": "ネットワーク ブート フォルダー {folder} を読み取れません。",
+    "The network boot folder {folder} cannot be read.": "ネットワーク起動用フォルダー {folder} を読み取れません。",
     "Check its mode": "アクセス許可を確認してください",
     "QEMU does not listen on {socket}: {strerror}.": "QEMU が {socket} で待ち受けていません ({strerror:text})。",
     "The secret of an HTTP boot folder has to be 32 hexadecimal digits.": (
-        "HTTP ブート フォルダーのシークレットは 16 進数 32 桁です。"
+        "HTTP 起動用フォルダーのシークレットは 16 進数 32 桁です。"
     ),
     "Port {port} on 127.0.0.1 is only for root.": "127.0.0.1 のポート {port} を使えるのは root だけです。",
     "Choose a port above 1023": "1024 以上のポートを選んでください",

@@ -49,7 +49,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Export the machine into a folder of its own.": "仮想マシンを専用のフォルダーにエクスポートしてください。",
     "Name the machine's own folder.": "仮想マシン自身のフォルダーを指定してください。",
     "The saved memory: the guest starts as after a power cut.": (
-        "保存されたメモリ。ゲストは電源断の後のように起動します。"
+        "保存済みメモリ。ゲストは電源断の後のように起動します。"
     ),
     "it holds no configuration of a machine": "仮想マシンの構成がありません",
     "{file} is of a machine of neither generation 1 nor 2 (subtype {subtype}).": (
@@ -57,8 +57,8 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "The buffer of {buffer} % that dynamic memory kept.": "動的メモリの {buffer} % のバッファー。",
     "Starting with the host when it ran before; with Kiban a machine starts with the host or does not.": (
-        "「停止前に実行されていればホストと一緒に起動」の設定。Kiban では、"
-        "ホストと一緒に起動するかしないかのどちらかです。"
+        "「停止前に実行されていた場合に自動的に起動」の設定。Kiban では、ホストの起動時に常に起動するか、"
+        "起動しないかのどちらかです。"
     ),
     "The BIOS GUID {guid} and serial number {shown}: the guest sees others.": (
         "BIOS の GUID {guid:word} とシリアル番号 {shown:word}。ゲストからは別の値に見えます。"
