@@ -261,11 +261,11 @@ REFUSED = r"The firmware refuses dvd0 (my. own.iso): \EFI\BOOT\BOOTX64.EFI (Linu
         ("/a is used by disk0 of web, which is running.", "/a は web の disk0 が使用中です (実行中)。"),
         (
             "This medium starts on UEFI, which generation 2 has, with Secure Boot.",
-            "このメディアはセキュア ブートのある UEFI (第 2 世代) で起動します。",
+            "このメディアはセキュア ブート対応の UEFI (第 2 世代) で起動します。",
         ),
         (
             "Debian 12 starts on UEFI, which generation 2 has, with Secure Boot.",
-            "Debian 12 はセキュア ブートのある UEFI (第 2 世代) で起動します。",
+            "Debian 12 はセキュア ブート対応の UEFI (第 2 世代) で起動します。",
         ),
         ("The tcp port 80 on 127.0.0.1 is taken.", "127.0.0.1 の tcp ポート 80 は使用中です。"),
         (

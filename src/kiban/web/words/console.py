@@ -7,7 +7,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "screen page": ("Screen", "画面"),
     "terminal waits": (
         "The machine does not run. The terminal connects when it starts.",
-        "仮想マシンは動作していません。起動すると接続します。",
+        "仮想マシンは実行されていません。起動するとターミナルが接続されます。",
     ),
     "terminal keys": (
         "Keys go to the guest while the terminal has the focus. Ctrl-Alt-Left leaves it.",
@@ -41,7 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "screen keys go": (
         "Keys go to the guest. Ctrl-Alt-Left gives the keyboard back.",
-        "キー入力はゲストに送られます。Ctrl+Alt+← でキーボードが戻ります。",
+        "キー入力はゲストに送られます。Ctrl+Alt+← でキーボードを解放します。",
     ),
     "screen keys stay": ("Click the screen to type into the guest.", "画面をクリックすると、ゲストに入力できます。"),
     "screen only looking": (

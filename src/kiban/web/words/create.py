@@ -28,11 +28,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "make name and generation": ("Name and generation", "名前と世代"),
     "make name": ("Name", "名前"),
     "make generation": ("Generation", "世代"),
-    "make generation 1": ("Generation 1: BIOS, runs anything", "第 1 世代: BIOS、あらゆるシステム"),
+    "make generation 1": ("Generation 1: BIOS, runs anything", "第 1 世代: BIOS、あらゆるシステムに対応"),
     "make generation 2": ("Generation 2: UEFI with Secure Boot", "第 2 世代: UEFI とセキュア ブート"),
     "make why generation 2": (
         "Generation 2 suits 64-bit systems since Windows 8 and current Linux; it cannot be changed later.",
-        "第 2 世代は Windows 8 以降の 64 ビット システムと現行の Linux に適します。後から変更できません。",
+        "第 2 世代は Windows 8 以降の 64 ビット システムと現行の Linux に適しています。後から変更できません。",
     ),
     "make processor and memory": ("Processor and memory", "プロセッサとメモリ"),
     "make processors": ("Virtual processors", "仮想プロセッサの数"),

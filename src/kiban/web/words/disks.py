@@ -6,7 +6,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "no disks": ("No disk to show.", "表示するディスクはありません。"),
     "more disks": ("Show {more} more", "残り {more} 件を表示"),
     "new disk": ("New disk", "新しいディスク"),
-    "look at path": ("Path of any image, or machine:disk0", "イメージのパス、または 仮想マシン名:disk0"),
+    "look at path": ("Path of any image, or machine:disk0", "イメージのパス、または「仮想マシン名:disk0」"),
     "by its name": ("by its name", "ファイル名で判断"),
     "look": ("Inspect", "検査"),
     "look closely": ("Inspect and change", "詳細と操作"),
@@ -41,7 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
         "Make one whole disk of another format, of this and all that it is made on. This one stays.",
         "親ディスクも含めて、別の形式の 1 つのディスクを作ります。元のディスクは残ります。",
     ),
-    "what clone": ("Make a copy as it is.", "同じディスクをもう 1 つ作ります。"),
+    "what clone": ("Make a copy as it is.", "同じ内容、同じ形式のコピーを作ります。"),
     "what resize": (
         "Give it another size; that of a running machine grows at once.",
         "サイズを変更します。実行中の仮想マシンのディスクはすぐに拡張されます。",

@@ -21,7 +21,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "template microsoft-windows": ("Trusts Windows alone.", "Windows だけを信頼します。"),
     "template microsoft-uefi-ca": (
         "Trusts what Microsoft has signed for others: Linux distributions, their installers, firmware tools.",
-        "Microsoft が他社向けに署名したもの (Linux ディストリビューションなど) を信頼します。",
+        "Microsoft が他社のために署名したもの (Linux ディストリビューションとそのインストーラー、ファームウェア "
+        "ツール) を信頼します。",
     ),
     "template open-source": (
         "Trusts the keys that open-source projects sign with; neither Windows nor what Microsoft has signed.",
@@ -31,9 +32,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "keys folder": ("Folder of the keys on the host", "キーのフォルダー (ホスト上のパス)"),
     "tpm": ("Trusted Platform Module (TPM 2.0)", "トラステッド プラットフォーム モジュール (TPM 2.0)"),
     "tpm means": (
-        "Guests measure their start into it and seal the keys of disks to it: BitLocker, systemd-cryptenroll. "
-        "Windows 11 wants one.",
-        "ゲストの起動を測定し、ディスクのキーを保護します (BitLocker、systemd-cryptenroll)。Windows 11 では必須です。",
+        "Guests measure their start into it and seal the keys of disks to it: BitLocker, systemd-cryptenroll. Windows "
+        "11 wants one.",
+        "ゲストが起動の測定値を記録し、ディスクのキーの保護に使います (BitLocker、systemd-cryptenroll)。Windows 11 "
+        "では必須です。",
     ),
     "com leads to": ("Leads to", "接続先"),
     "com none": ("nothing", "なし"),
@@ -71,7 +73,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "grow hint": ("It can become larger, but not smaller", "拡張のみ可能です (縮小はできません)"),
     "format": ("Format", "形式"),
     "format of image": ("Format of the image", "イメージの形式"),
-    "format hint": ("Named, not guessed: a guest could fake it", "推測しません (ゲストが偽装できるため)"),
+    "format hint": ("Named, not guessed: a guest could fake it", "ゲストが偽装できるため、推測しません"),
     "use of image": ("How it is used", "イメージの使い方"),
     "use as it is": ("as it is, where it is", "そのまま使用"),
     "use copy": ("a copy of it for this machine", "コピーして使用"),
@@ -145,5 +147,5 @@ WORDS: dict[str, tuple[str, str]] = {
     "class nic": ("Legacy Network Adapter", "レガシ ネットワーク アダプター"),
     "move up": ("Move up: {device}", "上へ: {device}"),
     "move down": ("Move down: {device}", "下へ: {device}"),
-    "moved": ("{device} is number {place}", "{device} は {place} 番目です"),
+    "moved": ("{device} is number {place}", "{device}: {place} 番目"),
 }

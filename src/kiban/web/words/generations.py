@@ -14,12 +14,12 @@ WORDS: dict[str, tuple[str, str]] = {
     "which generation": (
         "Take generation 2 unless the guest cannot run on it: 32-bit systems, and Windows before 8 and Server 2012, "
         "want generation 1. A machine keeps its generation for life.",
-        "ゲストが対応していれば第 2 世代を選びます。32 ビットのシステムと、Windows 8 / Server 2012 より前の Windows "
-        "には第 1 世代が必要です。世代は後から変更できません。",
+        "ゲストが対応していれば、第 2 世代を選んでください。32 ビットのシステムと、Windows 8 / Server 2012 より前の "
+        "Windows には第 1 世代が必要です。世代は後から変更できません。",
     ),
     "legend boots": ("it can boot from here", "ここから起動できます"),
     "legend there": ("there", "あります"),
-    "legend asked": ("there when asked for", "追加するとあります"),
+    "legend asked": ("there when asked for", "追加すると使えます"),
     "legend lacks": ("only the other generation has it", "もう一方の世代だけにあります"),
     "board of": (
         "A picture of generation {generation}'s board; the table below says the same.",
@@ -57,11 +57,11 @@ WORDS: dict[str, tuple[str, str]] = {
     "up to, each": ("up to {most}, each {models}", "最大 {most} ({models})"),
     "boots from legacy": (
         "legacy adapter ({model}), PXE over {protocols}",
-        "レガシ アダプター ({model})、PXE: {protocols}",
+        "レガシ ネットワーク アダプター ({model})、PXE: {protocols}",
     ),
     "boots from synthetic": (
         "synthetic adapter ({model}), PXE over {protocols}",
-        "通常のアダプター ({model})、PXE: {protocols}",
+        "通常のネットワーク アダプター ({model})、PXE: {protocols}",
     ),
     "order by-class": ("classes of devices", "デバイスの種類ごと"),
     "order by-device": ("single devices, in NVRAM", "個々のデバイス (NVRAM)"),
@@ -100,11 +100,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "because tpm": (
         "UEFI measures the start into it; a BIOS here cannot.",
-        "UEFI が起動を測定して記録します。ここの BIOS はできません。",
+        "UEFI が起動の測定値を TPM に記録します。ここで使う BIOS にはできません。",
     ),
     "because guests": (
         "The UEFI is a 64-bit one, and a 32-bit system cannot be started by it.",
-        "UEFI は 64 ビットで、32 ビットのシステムを起動できません。",
+        "UEFI は 64 ビット版のため、32 ビットのシステムを起動できません。",
     ),
     "because ide": (
         "Generation 2 has no emulated old hardware. IDE cannot be changed while the guest runs, SCSI can.",
@@ -112,7 +112,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "because nvme": (
         "For guests without drivers for virtio, such as Windows: NVMe they know.",
-        "virtio ドライバーのないゲスト (Windows など) 用です。NVMe には対応しています。",
+        "virtio のドライバーがないゲスト (Windows など) のためにあります。NVMe のドライバーはあります。",
     ),
     "because usb": (
         "Instead of PS/2, and a DVD drive that every installer finds.",
@@ -132,7 +132,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "because legacy": (
         "Generation 1 boots from the network with it; generation 2 with its ordinary one.",
-        "第 1 世代のネットワーク起動に使います。第 2 世代は通常のアダプターで起動できます。",
+        "第 1 世代のネットワーク起動に使います。第 2 世代は通常のネットワーク アダプターで起動できます。",
     ),
     "because order": (
         "A BIOS knows kinds of devices; UEFI keeps a list of entries, which the guest may add to.",

@@ -15,10 +15,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "host processors": ("Processors of running machines", "実行中の仮想マシンのプロセッサ"),
     "host memory": ("Memory of running machines", "実行中の仮想マシンのメモリ"),
-    "host share": ("{given} of {has} ({percent} %)", "{has} 中 {given} ({percent} %)"),
+    "host share": ("{given} of {has} ({percent} %)", "{has} 中 {given} ({percent}%)"),
     "storage": ("Storage", "ストレージ"),
     "storage who": ("What takes room", "使用量の内訳"),
-    "storage none": ("No machine takes any room yet.", "まだ何も使用されていません。"),
+    "storage none": ("No machine takes any room yet.", "領域を使用している仮想マシンはまだありません。"),
     "storage room": ("{free} of {size} are free", "空き {free} / {size}"),
     "storage parts": (
         "Machines take {machines}, images that they share {images}, the library {library}.",
@@ -26,11 +26,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "storage may grow": (
         "Disks may grow by {growth} more; there is room for all of it.",
-        "ディスクはあと {growth} まで増えることがあります。空き容量は足りています。",
+        "ディスクはあと {growth} 増える可能性があります。空き容量は足りています。",
     ),
     "storage lacking": (
         "Disks may grow by {growth} more. If all were full, {lacking} would be lacking.",
-        "ディスクはあと {growth} まで増えることがあります。すべてがいっぱいになると {lacking} 不足します。",
+        "ディスクはあと {growth} 増える可能性があります。すべてがいっぱいになると {lacking} 不足します。",
     ),
     "storage shared": ("image of {machines} machines", "仮想マシン {machines} 台が共有するイメージ"),
     "storage name": ("Machine or image", "仮想マシンまたはイメージ"),

@@ -28,6 +28,6 @@ WORDS: dict[str, tuple[str, str]] = {
     "remove image": ("Remove {name}", "{name} を削除"),
     "remove image?": (
         "Remove {name} from the library? The file is deleted.",
-        "{name} をライブラリから削除しますか? ファイルは消去されます。",
+        "{name} をライブラリから削除しますか? ファイルも削除されます。",
     ),
 }

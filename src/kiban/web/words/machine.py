@@ -4,11 +4,11 @@
 WORDS: dict[str, tuple[str, str]] = {
     "sure life.turn_off": (
         "Cut the power? What the guest has not written is lost.",
-        "電源を切りますか? ゲストが書き込んでいないデータは失われます。",
+        "電源を切りますか? ゲストがまだ書き込んでいないデータは失われます。",
     ),
     "sure life.reset": (
         "Press the reset button? What the guest has not written is lost.",
-        "リセットしますか? ゲストが書き込んでいないデータは失われます。",
+        "リセットしますか? ゲストがまだ書き込んでいないデータは失われます。",
     ),
     "gone": ("There is no such machine any more.", "この仮想マシンはもうありません。"),
     "events": ("Events", "イベント"),

@@ -10,7 +10,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "more refused": ("And {more} more that were refused.", "ほかに {more} 台で拒否されました。"),
     "turn off?": (
         "Cut the power of {chosen} machines? What their guests have not written is lost.",
-        "{chosen} 台の電源を切りますか? ゲストが書き込んでいないデータは失われます。",
+        "{chosen} 台の電源を切りますか? ゲストがまだ書き込んでいないデータは失われます。",
     ),
     "column screen": ("Screen", "画面"),
     "column name": ("Name", "名前"),

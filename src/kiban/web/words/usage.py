@@ -51,7 +51,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "heartbeat ok": ("OK", "OK"),
     "heartbeat no-contact": ("No contact", "接続なし"),
     "heartbeat lost": ("Lost communication", "通信が切断されました"),
-    "heartbeat paused": ("Paused", "一時停止"),
+    "heartbeat paused": ("Paused", "一時停止中"),
     "heartbeat unknown": ("Unknown", "不明"),
     "why no-contact": (
         "No guest agent has answered since the start. Install qemu-guest-agent in the guest.",

@@ -6,7 +6,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "token": ("Token", "トークン"),
     "what tokens are": (
         "A token is for one person or program, who comes in with its role over TLS, here and at the API.",
-        "トークンは利用者またはプログラムごとに発行し、その役割で TLS 経由でこの画面と API に接続できます。",
+        "トークンは利用者またはプログラムごとに発行します。TLS 経由で、その役割でこの Web マネージャーと API "
+        "を利用できます。",
     ),
     "tokens not shown": (
         "Tokens are shown to administrators.",
@@ -16,7 +17,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "token name": ("Name", "名前"),
     "column role": ("Role", "役割"),
     "column created": ("Made", "作成日時"),
-    "column used": ("Last used", "最終使用"),
+    "column used": ("Last used", "最終使用日時"),
     "column where": ("From", "接続元"),
     "column began": ("Since", "開始日時"),
     "column end": ("Action", "操作"),

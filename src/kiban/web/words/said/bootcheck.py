@@ -8,8 +8,8 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The certificate table reaches beyond the image.": "証明書テーブルがイメージの外にはみ出しています。",
     "The certificate table ends within an entry.": "証明書テーブルがエントリの途中で終わっています。",
     "An entry of the certificate table has a wrong length.": "証明書テーブルのエントリの長さが正しくありません。",
-    "The certificate table is larger than any real one.": "証明書テーブルが異常に大きすぎます。",
-    "A signature is larger than any real one.": "署名が異常に大きすぎます。",
+    "The certificate table is larger than any real one.": "証明書テーブルが異常な大きさです。",
+    "A signature is larger than any real one.": "署名が異常な大きさです。",
     "A signature cannot be read.": "署名を読み取れません。",
     "A signature is no PKCS #7 signed data.": "署名が PKCS #7 の署名データではありません。",
     "A signature is no Authenticode.": "署名が Authenticode ではありません。",
@@ -24,12 +24,12 @@ SAID: dict[str, str | tuple[str, str]] = {
         "カーネルは、ここで読み取れないファイル システムにあるため、検査されていません。"
     ),
     "The media want more memory to be read than any real medium does.": (
-        "メディアを読み取るのに必要なメモリが、実在のメディアではありえないほど多すぎます。"
+        "メディアを読み取るのに必要なメモリが、実在のメディアではありえない量です。"
     ),
     "The media are nested deeper than any real medium is.": (
-        "メディアの入れ子が、実在のメディアではありえないほど深すぎます。"
+        "メディアの入れ子が、実在のメディアではありえない深さです。"
     ),
-    "The check of the boot media answered nonsense.": "起動メディアの検査が意味のない答えを返しました。",
+    "The check of the boot media answered nonsense.": "起動メディアの検査が正しくない応答を返しました。",
     "The service's log has its words.": "サービスのログを確認してください。",
     "The image's sections overlap.": "イメージのセクションが重なっています。",
     "The image ends too early.": "イメージが途中で終わっています。",
@@ -60,7 +60,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The medium may be damaged, or made to take long; do not boot it.": (
         "メディアが壊れているか、時間がかかるように作られている可能性があります。このメディアから起動しないでください。"
     ),
-    "Looking at {named} ended without an answer ({why}).": "{named} の検査が答えを返さずに終わりました ({why:text})。",
+    "Looking at {named} ended without an answer ({why}).": "{named} の検査が応答なしで終了しました ({why:text})。",
     "The medium may be damaged; the service's log has the details.": (
         "メディアが壊れている可能性があります。詳細はサービスのログにあります。"
     ),
@@ -86,7 +86,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Its certificate table is not at its end.": "証明書テーブルが末尾にありません。",
     "See what it tried: kiban screenshot {name}": (
         "Its screen shows what it tried.",
-        "試したものは画面に表示されています。",
+        "何を試したかは画面で確認できます。",
     ),
     "Nothing was booted: {words}.": "何も起動しませんでした ({words:text})。",
     "There was nothing to boot: {words}.": "起動できるものがありませんでした ({words:text})。",
@@ -96,7 +96,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "理由は仮想マシンのページに表示されます。",
     ),
     "{name} is a generation 1 machine: its BIOS asks nobody what it may start.": (
-        "{name} は第 1 世代の仮想マシンです。BIOS は何でも起動します。"
+        "{name} は第 1 世代の仮想マシンです。BIOS は起動するものを制限しません。"
     ),
     "{name} is {state}, so what is on its disk may change.": (
         "{name} は {state:word} のため、ディスクの内容が変わる可能性があります。"
@@ -238,7 +238,7 @@ CLAUSES: dict[str, str] = {
         "には 4096 バイト セクター用のパーティション テーブルがありますが、ディスクのセクターは 512 バイトです"
     ),
     "is empty, or holds no file system that the firmware reads": (
-        "は空か、ファームウェアが読み取れるファイル システムがありません"
+        "は空であるか、ファームウェアが読み取れるファイル システムを含みません"
     ),
     "has no {removable}": "に {removable} がありません",
     "checks nothing about itself": "は自身を検査しません",

@@ -17,9 +17,10 @@ SAID: dict[str, str | tuple[str, str]] = {
         "floppy、dvd、disk、nic を希望の順に並べてください。",
     ),
     "{name} has no device {name2} to boot from.": "{name} には起動に使うデバイス {name2} がありません。",
-    "It has: {known}.": "あるもの: {known:word}。",
+    "It has: {known}.": "選択肢: {known:word}。",
     "A generation {number} machine boots from {buses} only, and {name} has no disk there.": (
-        "第 {number} 世代の仮想マシンは {buses:word} からのみ起動します。{name} にはそこにディスクがありません。"
+        "第 {number} 世代の仮想マシンは {buses:word} からのみ起動しますが、{name} "
+        "にはそこに接続されたディスクがありません。"
     ),
     "Put the disk to boot from on {buses}: bus={boot_buses}.": (
         "Put the disk to boot from on {buses}.",
@@ -152,7 +153,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "形式を qcow2、vhdx、vhd、raw から選んでください。",
     ),
     "A linked disk is made on an existing image, and copies nothing.": (
-        "差分ディスクは既存のイメージの上に作り、コピーはしません。"
+        "差分ディスクは既存のイメージを親として作成します。コピーは行いません。"
     ),
     "Say --disk PATH,format=qcow2,link.": (
         "Name the image that it is made on.",
@@ -207,7 +208,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} has an adapter with the address {mac} already.": "{name} にはアドレス {mac} のアダプターがすでにあります。",
     "Leave out mac=.": (
         "Write no address, and it gets one of its own.",
-        "アドレスを空にすると、自動で割り当てられます。",
+        "アドレスを空欄にすると、自動的に割り当てられます。",
     ),
     "A generation 1 machine cannot boot over HTTP.": "第 1 世代の仮想マシンは HTTP で起動できません。",
     "Use --generation 2, or leave out protocol=http.": (
@@ -237,7 +238,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "There is nothing to be done; its events say why it is off.",
         "必要な操作はありません。オフになった理由はイベントで確認できます。",
     ),
-    "It does not run; to give its memory up": "停止しています。保存済みメモリを破棄するには",
+    "It does not run; to give its memory up": "実行されていません。保存済みメモリは破棄できます",
     "Cannot {get} {name}: it is {state}.": "{name} は {state:word} のため、{get:word} はできません。",
     "Cannot shut down {name}: it is {state}.": "{name} は {state:word} のため、シャットダウンはできません。",
     "Cannot turn off {name}: it is {state}.": "{name} は {state:word} のため、電源を切れません。",
@@ -252,7 +253,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "数と単位で指定してください (例: 512M、2G、1.5T、20GiB)",
     ),
     "'{shown}' is not a size.": "「{shown}」はサイズではありません。",
-    "A size of '{shown}' is nothing.": "「{shown}」のサイズは 0 です。",
+    "A size of '{shown}' is nothing.": "サイズを 0 (「{shown}」) にはできません。",
     "'{shown}' is more than any machine can have.": "「{shown}」はどの仮想マシンにも大きすぎます。",
     "Add one: kiban set NAME --add-dvd ISO": ("Add one.", "追加してください。"),
 }

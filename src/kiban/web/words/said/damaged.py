@@ -11,24 +11,24 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The disk may be damaged, or made to take long.": (
         "ディスクが壊れているか、時間がかかるように作られている可能性があります。"
     ),
-    "Reading {path} ended without an answer ({why}).": "{path} の読み取りが答えを返さずに終わりました ({why:text})。",
+    "Reading {path} ended without an answer ({why}).": "{path} の読み取りが応答なしで終了しました ({why:text})。",
     "The disk may be damaged; the service's log has the details.": (
         "ディスクが壊れている可能性があります。詳細はサービスのログにあります。"
     ),
-    "The reader of {path} answered nonsense.": "{path} を読み取るプロセスが意味のない答えを返しました。",
+    "The reader of {path} answered nonsense.": "{path} を読み取るプロセスが正しくない応答を返しました。",
     "The disk may be made to do that; do not use it.": (
         "そのように作られたディスクの可能性があります。使用しないでください。"
     ),
     "It wants more memory to be read than any real disk does.": (
-        "読み取りに必要なメモリが、実在のディスクではありえないほど多すぎます。"
+        "読み取りに必要なメモリが、実在のディスクではありえない量です。"
     ),
-    "It needs a parent, and does not say which.": "親ディスクが必要ですが、どれかが書かれていません。",
+    "It needs a parent, and does not say which.": "親ディスクが必要ですが、どのディスクかが記録されていません。",
     "There is no folder {folder}.": "フォルダー {folder} がありません。",
     "{folder} is no folder.": "{folder} はフォルダーではありません。",
     "Name the folder that the parent disks are in.": "親ディスクのあるフォルダーを指定してください。",
     "A server must wait for some seconds.": "サーバーの待ち時間は 1 秒以上必要です。",
     "Give a positive number.": "正の数を指定してください。",
-    "'{form}' is no format that has parents like these.": "'{form}' は、このような親を持つ形式ではありません。",
+    "'{form}' is no format that has parents like these.": "「{form}」は、このような親を持つ形式ではありません。",
     "Use vhd or vhdx.": "vhd または vhdx を使ってください。",
     "{path} has more than {most_links} files.": "{path} のファイルは {most_links} 個を超えています。",
     "Merge it in Hyper-V.": "Hyper-V で結合してください。",
@@ -50,7 +50,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{child} に必要な親ディスク {shown} が見つかりません。探した場所: {places}。"
     ),
     "Copy it beside {name}, or name the folder that it is in; its id is {join}.": (
-        "{name} と同じ場所にコピーするか、あるフォルダーを指定してください。ID は {join} です。"
+        "{name} と同じフォルダーにコピーするか、親ディスクのあるフォルダーを指定してください。ID は {join} です。"
     ),
     "Media are not looked at without libseccomp.": "libseccomp がないため、メディアを調べません。",
     "Media are not looked at, because this kernel has no seccomp filters.": (
@@ -67,9 +67,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The image uses compression method {method}, which is not known.": "イメージの圧縮方式 {method} は不明です。",
     "A compressed cluster of the image is too short.": "イメージの圧縮されたクラスターが短すぎます。",
     "The image leaves data to a parent, which is not there.": "イメージは親のデータを必要としますが、親がありません。",
-    "'{form}' is not an image format.": "'{form}' はイメージの形式ではありません。",
+    "'{form}' is not an image format.": "「{form}」はイメージの形式ではありません。",
     "Use raw, iso, vhd, vhdx or qcow2": "raw、iso、vhd、vhdx、qcow2 のいずれかを使ってください",
-    "make it whole where the other file is": "ほかのファイルがある場所で 1 つの完全なディスクにしてください",
+    "make it whole where the other file is": "もう一方のファイルがある場所で 1 つの完全なディスクにしてください",
     "It is no qcow2 image of version 2 or 3.": "バージョン 2 または 3 の qcow2 イメージではありません。",
     "Clusters of 2^{bits} bytes do not exist in qcow2.": "qcow2 に 2^{bits} バイトのクラスターはありません。",
     "The image is only the changes to another one, {name}.": (
@@ -78,7 +78,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The image is encrypted.": "イメージは暗号化されています。",
     "Decrypt it into a new one": "復号して新しいイメージにしてください",
     "The image keeps its data in another file.": "イメージのデータは別のファイルにあります。",
-    "The image is marked corrupt.": "イメージは破損と記録されています。",
+    "The image is marked corrupt.": "イメージに破損のマークが付いています。",
     "extended L2 entries": "拡張 L2 エントリ",
     "the features {incompatible}": "機能 {incompatible}",
     "The image uses {what}, which cannot be looked into here.": (
@@ -102,7 +102,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{length} バイトの部分は、一度に読み取るには大きすぎます。"
     ),
     "It ends at byte {size}, but names bytes {offset} to {offset2}.": (
-        "{size} バイトで終わっていますが、{offset} から {offset2} バイト目を指しています。"
+        "{size} バイトで終わっていますが、{offset} バイト目から {offset2} バイト目までを指しています。"
     ),
     "Byte {offset} cannot be read: {strerror}.": "{offset} バイト目を読み取れません ({strerror:text})。",
     "It ends before byte {offset}, though it was longer when it was opened.": (
@@ -120,7 +120,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "A checksum of the VHD is wrong.": "VHD のチェックサムが正しくありません。",
     "The VHD claims to be a disk of {size} bytes, which is more than a VHD can be.": (
-        "VHD のサイズが {size} バイトとされていますが、VHD ではありえません。"
+        "VHD のサイズが {size} バイトとされていますが、VHD ではありえない大きさです。"
     ),
     "The VHD is a differencing disk and needs its parent, {name}.": (
         "この VHD は差分ディスクで、親ディスク {name} が必要です。"
@@ -181,9 +181,9 @@ SAID: dict[str, str | tuple[str, str]] = {
         "VHDX が正常に閉じられておらず、ログのエントリが壊れています。"
     ),
     "{program} did not show the disk within {seconds} s.": (
-        "{program} は {seconds} 秒以内にディスクを見せませんでした。"
+        "{program} は {seconds} 秒以内にディスクを公開しませんでした。"
     ),
-    "The disk cannot be shown as a file: {why}.": "ディスクをファイルとして見せられません ({why:text})。",
+    "The disk cannot be shown as a file: {why}.": "ディスクをファイルとして公開できません ({why:text})。",
     "This host has no FUSE.": "このホストには FUSE がありません。",
     "Load its module": "モジュールを読み込んでください",
     "Nobody but root can mount without fusermount3.": "fusermount3 がないと、root 以外はマウントできません。",

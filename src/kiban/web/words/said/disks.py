@@ -5,12 +5,12 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{place}, the parent of {path}, is missing.": "{path} の親ディスク {place} がありません。",
     "Put it back where it was": "元の場所に戻してください",
     "{path} is in a chain without an end.": "{path} のチェーンに終わりがありません。",
-    "Take it from its source": "元のファイルから取り直してください",
+    "Take it from its source": "元の場所から取得し直してください",
     "{path} is a differencing disk and needs its parent, '{shown}'.": (
         "{path} は差分ディスクで、親ディスク「{shown}」が必要です。"
     ),
     "{path} does not say what format its parent '{shown}' has.": (
-        "{path} に親ディスク「{shown}」の形式が書かれていません。"
+        "{path} に親ディスク「{shown}」の形式が記録されていません。"
     ),
     "Say it, if you know": "わかる場合は指定してください",
     "{path} refers to '{name}', and nothing proves that it was made on it here.": (
@@ -18,7 +18,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "{path} was changed since {path2} was made on it.": "{path2} を作った後に {path} が変更されました。",
     "Put back the parent as it was then, with its time (cp -p)": "当時の親ディスクを更新日時ごと戻してください (cp -p)",
-    "The parent's state does not fit into the header of its child.": "親ディスクの状態が子のヘッダーに入りません。",
+    "The parent's state does not fit into the header of its child.": (
+        "親ディスクの状態が子ディスクのヘッダーに収まりません。"
+    ),
     "Use a shorter path": "もっと短いパスを使ってください",
     "The path of the parent, {name}…, is too long.": "親ディスクのパス {name}… が長すぎます。",
     "Give it a shorter one": "もっと短いパスにしてください",
@@ -27,7 +29,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{path} のセクターは {logical_sector} バイトですが、QEMU では作れません。"
     ),
     "{path} has {format_size}, so {format_size2} would make it smaller.": (
-        "{path} は {format_size} のため、{format_size2} にすると小さくなります。"
+        "{path} のサイズは {format_size} で、{format_size2} にすると縮小になります。"
     ),
     "If that is meant, say --shrink; nothing is cut off but what is empty": (
         "If that is meant, allow a smaller size; nothing is cut off but what is empty.",
@@ -50,7 +52,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} did not become what it is a copy of.": "{name} はコピー元と同じになりませんでした。",
     "Try again when nobody writes to the source": "コピー元への書き込みがないときに、もう一度お試しください",
     "{path} claims to be a disk of {format_size}, which no {name} disk may be.": (
-        "{path} のサイズは {format_size} とされていますが、{name} ディスクではありえません。"
+        "{path} のサイズは {format_size} とされていますが、{name} ディスクではありえない大きさです。"
     ),
     "The largest is {format_size}": "最大サイズは {format_size} です",
     "{path} is damaged: its sectors have no size.": "{path} は壊れています (セクターのサイズがありません)。",
@@ -68,10 +70,10 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Merge it with its parent into one file first, for instance with Hyper-V's Convert-VHD": (
         "先に親ディスクと結合して 1 つのファイルにしてください (Hyper-V の Convert-VHD など)"
     ),
-    "Take the image from its source again": "元のイメージを取り直してください",
+    "Take the image from its source again": "元のイメージを取得し直してください",
     "{path} is empty.": "{path} は空です。",
     "it seems to be {seems}": "{seems} のようです",
-    "it does not begin like one": "先頭が異なります",
+    "it does not begin like one": "先頭の内容が異なります",
     "{path} is not a {name} image: {known}.": "{path} は {name} イメージではありません ({known:text})。",
     "Name the format that it has: format={seems}": (
         "Choose the format that it has: {seems}",
@@ -93,7 +95,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Make it whole where its data file is": "データ ファイルのある場所で 1 つの完全なディスクにしてください",
     "{path} is encrypted.": "{path} は暗号化されています。",
     "Decrypt it into a new image": "復号して新しいイメージにしてください",
-    "{path} is marked corrupt.": "{path} は破損と記録されています。",
+    "{path} is marked corrupt.": "{path} に破損のマークが付いています。",
     "Repair a copy": "コピーを修復してください",
     "its tables lie beyond its end": "テーブルがファイルの末尾より後ろにあります",
     "its footer is cut off": "フッターが途中で切れています",
@@ -104,7 +106,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "its metadata cannot be found": "メタデータが見つかりません",
     "{path} cannot be opened as {name}: {last_line}.": "{path} を {name} として開けません ({last_line:text})。",
     "Take the image from its source again; a VHDX that was not closed must be opened by Hyper-V once": (
-        "元のイメージを取り直してください。正常に閉じられていない VHDX は、一度 Hyper-V で開く必要があります"
+        "元のイメージを取得し直してください。正常に閉じられていない VHDX は、一度 Hyper-V で開く必要があります"
     ),
     "no size": "サイズがありません",
     "{path} has no parent to be merged into.": "{path} には結合先の親ディスクがありません。",
@@ -156,7 +158,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Name the format that it has: --format": ("Name the format that it has.", "実際の形式を指定してください。"),
     "Merge its snapshots in VirtualBox.": "VirtualBox でスナップショットを結合してください。",
     "{path} is damaged.": "{path} は壊れています。",
-    "Take the disk from its source again.": "元のディスクを取り直してください。",
+    "Take the disk from its source again.": "元のディスクを取得し直してください。",
     "In {path} there is a {kind} disk.": "{path} の中には {kind} ディスクがあります。",
     "Unpack it": "展開してください",
     "The program {program} is missing.": "プログラム {program} がありません。",
@@ -208,7 +210,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "差分ディスクは容量可変の qcow2 です ({fixed} にはできません)。"
     ),
     "Its parent may be of any format; name the child .qcow2": (
-        "親ディスクの形式は問いません。子の名前は .qcow2 にしてください"
+        "親ディスクの形式は問いません。子ディスクの名前は .qcow2 にしてください"
     ),
     "Making {name}": "{name} の作成",
     "converting to {name}": "{name} に変換しています",
@@ -243,7 +245,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Merging {name}": "{name} の結合",
     "merging into {name}": "{name} に結合しています",
     "{path} is a {name}, with which a running machine cannot go on.": (
-        "{path} は {name} で、実行中の仮想マシンはこれで動き続けられません。"
+        "{path} の形式は {name} で、仮想マシンを実行したままこのディスクに切り替えることはできません。"
     ),
     "kiban stop {name}; merging with the machine off works": (
         "Shut the machine down first: merging works while it is off.",
@@ -274,15 +276,15 @@ SAID: dict[str, str | tuple[str, str]] = {
     "A disk is mounted at {directory}.": "{directory} にディスクがマウントされています。",
     "Process {pid} does not end, not even by SIGKILL.": "プロセス {pid} は SIGKILL でも終了しません。",
     "The kernel holds it: look at dmesg.": "カーネルが保持しています。dmesg を確認してください。",
-    "What shows the disk ended at once.": "ディスクを見せるプロセスがすぐに終了しました。",
+    "What shows the disk ended at once.": "ディスクを公開するプロセスがすぐに終了しました。",
     "{disk} is mounted at {directory} for writing.": "{disk} は {directory} に書き込み用でマウントされています。",
     "{disk} is mounted at {directory}.": "{disk} は {directory} にマウントされています。",
-    "See all": "すべての確認",
+    "See all": "すべて確認できます",
     "qemu-img check said nothing intelligible.": "qemu-img check の応答を解釈できません。",
     "qemu-img info said nothing intelligible.": "qemu-img info の応答を解釈できません。",
     "qemu-img could not make {target}: {reason}.": "qemu-img は {target} を作成できませんでした ({reason:text})。",
     "qemu-img did not do it with {source}: {reason}.": "qemu-img は {source} を処理できませんでした ({reason:text})。",
-    "qemu-img said more than can be true.": "qemu-img の応答が多すぎます。",
+    "qemu-img said more than can be true.": "qemu-img の出力が多すぎます。",
     "qemu-img {arguments} took over {timeout} s.": "qemu-img {arguments} が {timeout} 秒を超えました。",
     "Make it whole first: kiban disk convert": (
         "Convert it into a whole disk first.",

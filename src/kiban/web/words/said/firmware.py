@@ -24,7 +24,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ファームウェア {code} は、仮想マシンの作成後に置き換えられました (sha256: {code_sha256}、現在: {now})。"
     ),
     "The UEFI variables need {len} bytes and the store has room for {space}.": (
-        "UEFI 変数に {len} バイト必要ですが、ストアの空きは {space} です。"
+        "UEFI 変数は {len} バイトですが、ストアに入るのは {space} バイトまでです。"
     ),
     "Remove boot entries, or make the store anew from its template": (
         "ブート エントリを削除するか、テンプレートからストアを作り直してください"
@@ -62,7 +62,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Name it with one of {join}": "名前を {join} のいずれかにしてください",
     "Name a folder": "フォルダーを指定してください",
     "{folder} holds more than {max_folder} files, or more than {max_files} keys.": (
-        "{folder} にはファイルが {max_folder} 個、またはキーが {max_files} 個を超えてあります。"
+        "{folder} のファイルが {max_folder} 個、またはキーが {max_files} 個を超えています。"
     ),
     "Put just the machine's keys into a folder of their own": "仮想マシンのキーだけを専用のフォルダーに入れてください",
     "{path} is larger than {max_file} KiB, which no key is.": (
@@ -87,7 +87,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{path} cannot be understood.": "{path} を解釈できません。",
     "Restore it from a backup, or give the keys anew with --keys": (
         "Restore it from a backup, or give the keys anew",
-        "バックアップから戻すか、キーを設定し直してください",
+        "バックアップから復元するか、キーを設定し直してください",
     ),
     "{database} would have {size} bytes, and the firmware reads no variable of more than {max_variable}.": (
         "{database} が {size} バイトになりますが、ファームウェアが読み取れる変数は {max_variable} バイトまでです。"
@@ -114,7 +114,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "キーのフォルダーを指定するか、別のテンプレートを選んでください",
     ),
     "swtpm_setup did not finish within {setup_seconds} seconds.": (
-        "swtpm_setup が {setup_seconds} 秒以内に終わりませんでした。"
+        "swtpm_setup が {setup_seconds} 秒以内に終了しませんでした。"
     ),
     "swtpm_setup may not be run as user {uid}.": "swtpm_setup をユーザー {uid} として実行できません。",
     "swtpm_setup could not make a TPM: {join}.": "swtpm_setup は TPM を作成できませんでした ({join:text})。",
@@ -134,7 +134,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "QEMU は {name} のメモリを指定の場所に書き込みませんでした。"
     ),
     "The guest of {name} does not show an event log: {message}": (
-        "{name} のゲストがイベント ログを示しません ({message:text})"
+        "{name} のゲストからイベント ログを取得できません ({message:text})"
     ),
     "Read it in its memory": "メモリから読み取ってください",
     "The guest shows something else than hex digits in a register of its TPM.": (
@@ -143,7 +143,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "No guest agent runs in {name}.": "{name} でゲスト エージェントが動作していません。",
     "Install qemu-guest-agent in the guest.": "ゲストに qemu-guest-agent をインストールしてください。",
     "The guest agent of {name} did not show its TPM within {all_seconds} s.": (
-        "{name} のゲスト エージェントは {all_seconds} 秒以内に TPM を示しませんでした。"
+        "{name} のゲスト エージェントから {all_seconds} 秒以内に TPM の情報を取得できませんでした。"
     ),
     "{name} is a generation 1 machine and has no Secure Boot: its firmware is a BIOS.": (
         "{name} は第 1 世代の仮想マシンで、セキュア ブートはありません (ファームウェアは BIOS です)。"

@@ -2,7 +2,7 @@
 """What is said of the host, the service, its addresses, jobs and tokens."""
 
 SAID: dict[str, str | tuple[str, str]] = {
-    "No token was given.": "トークンがありません。",
+    "No token was given.": "トークンが指定されていません。",
     "Set KIBAN_TOKEN; kiban token create makes one.": (
         "Make one on the page of users.",
         "ユーザーのページでトークンを作成してください。",
@@ -33,16 +33,16 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{address} is not an address of this host.": "{address} はこのホストのアドレスではありません。",
     "Say an address of this host, or 0.0.0.0.": "このホストのアドレスか 0.0.0.0 を指定してください。",
     "Choose another port.": "別のポートを選んでください。",
-    "{runtime} can be written to by others than you.": "{runtime} に他のユーザーが書き込めます。",
+    "{runtime} can be written to by others than you.": "ほかのユーザーが {runtime} に書き込めます。",
     "Remove it, or set KIBAN_RUNTIME to a directory of your own.": (
         "削除するか、KIBAN_RUNTIME に自分のディレクトリを設定してください。"
     ),
     "{cert} is not a certificate in PEM form: {error}.": "{cert} は PEM 形式の証明書ではありません ({error})。",
     "Name a file that has one.": "PEM 形式のファイルを指定してください。",
-    "They have to be a certificate and its key, in PEM form": "PEM 形式の証明書とそのキーが必要です",
+    "They have to be a certificate and its key, in PEM form": "PEM 形式の証明書とその秘密キーが必要です",
     "{cert} and {key} cannot be used for TLS: {error}.": "{cert} と {key} を TLS に使えません ({error})。",
-    "A certificate and its key belong together.": "証明書とキーは両方必要です。",
-    "Say both --cert and --key, or neither.": "証明書とキーを両方指定するか、どちらも指定しないでください。",
+    "A certificate and its key belong together.": "証明書と秘密キーは両方必要です。",
+    "Say both --cert and --key, or neither.": "証明書と秘密キーを両方指定するか、どちらも指定しないでください。",
     "This service has no web manager.": "このサービスに Web マネージャーはありません。",
     "Start it with kiban serve.": "kiban serve で起動してください。",
     "writing what was not written yet": "まだ書き込まれていない内容を書き込んでいます",
@@ -65,7 +65,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{format_size} are free in {state}": "{state} に {format_size} の空きがあります",
     "disk space": "ディスクの空き領域",
     "Nobody knows how {command} ended: the service stopped in the middle of it.": (
-        "{command} がどう終わったか不明です。途中でサービスが停止しました。"
+        "{command} の結果は不明です。途中でサービスが停止しました。"
     ),
     "Look at the machine: kiban info {machine}": ("Look at the machine.", "仮想マシンを確認してください。"),
     "Look at what is there: kiban ls": ("Look at what is there.", "現在の状態を確認してください。"),
@@ -104,9 +104,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "This is not the address of this web manager.": "この Web マネージャーのアドレスではありません。",
     "Another site's page may not do that.": "別のサイトのページからは操作できません。",
     "That is no link of this web manager.": "この Web マネージャーのリンクではありません。",
-    "Get one": "取得してください",
+    "Get one": "リンクを取得してください",
     "This needs a session.": "セッションが必要です。",
-    "Begin one": "開始してください",
+    "Begin one": "セッションを開始してください",
     "The web manager does not go by the name {host}.": "この Web マネージャーに {host} という名前はありません。",
     "The web manager is on port {port} already.": "Web マネージャーはすでにポート {port} で動作しています。",
     "A browser's page may not do that.": "ブラウザーのページからは操作できません。",
@@ -130,6 +130,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{field}: String should match pattern {pattern}.": "{field:bare}: 形式が正しくありません。",
     "{field}: Input should be {choices}.": "{field:bare}: 次から選んでください: {choices}。",
     "{field}: Value error, {why}.": "{field:bare}: {why:text}。",
-    "Too many wrong tries from your address.": "お使いのアドレスからの間違いが多すぎます。",
+    "Too many wrong tries from your address.": "お使いのアドレスからの失敗が多すぎます。",
     "Wait a minute.": "1 分ほどお待ちください。",
 }

@@ -14,7 +14,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "プロセス {pid} として実行中ですが、QEMU に接続できません ({error:text})。"
     ),
     "It stands still until its merge can be ended, by resuming it: {error}": (
-        "再開して結合を完了できるまで停止しています ({error:text})。"
+        "ディスクの結合が完了するまで止まっています。再開すると完了できます ({error:text})。"
     ),
     "COM{number} of {name} does not answer: {strerror}.": "{name} の COM{number} が応答しません ({strerror:text})。",
     "Another program is attached to COM{number} of {name}.": "{name} の COM{number} は別のプログラムが使用中です。",
@@ -23,7 +23,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} has no COM{number}.": "{name} に COM{number} はありません。",
     "kiban set {name} --com{number} socket": (
         "Give it that port in the settings of the machine, leading to a socket.",
-        "仮想マシンの設定で、このポートをソケットとして追加してください。",
+        "仮想マシンの設定で、このポートの接続先をソケットにしてください。",
     ),
     "COM{number} of {name} goes into a file.": "{name} の COM{number} の出力先はファイルです。",
     "making the TPM": "TPM を作成しています",
@@ -51,7 +51,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "There is no machine {name}.": "仮想マシン {name} はありません。",
     "See all: kiban ls": ("The list of machines shows all.", "すべての仮想マシンは一覧で確認できます。"),
     "There is a machine {name} already.": "{name} という仮想マシンはすでにあります。",
-    "Did you mean {close}?": "{close} ですか?",
+    "Did you mean {close}?": "{close} のことですか?",
     "Machines run without KVM here, several times slower: {why}.": (
         "KVM を使用できないため、仮想マシンの動作は数倍遅くなります ({why:text})。"
     ),
@@ -87,7 +87,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "{name} has no disk or DVD drive {drive}.": "{name} にディスクまたは DVD ドライブ {drive} はありません。",
     "There is no place {location} on that controller.": "そのコントローラーに場所 {location} はありません。",
-    "It has 0 to {most}.": "0 から {most} までです。",
+    "It has 0 to {most}.": "場所は 0 から {most} までです。",
     "{name} has no network adapter {nic}.": "{name} にネットワーク アダプター {nic} はありません。",
     "QEMU refused {command}: {said}": "QEMU が {command} を拒否しました: {said}",
     "The {protocol} port {port} on {address} is taken.": "{address} の {protocol} ポート {port} は使用中です。",
@@ -109,7 +109,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{bus} はホット プラグに対応していません。SCSI は対応しています",
     ),
     "The only drive of SCSI controller {number}": "SCSI コントローラー {number} の唯一のドライブ",
-    "the controller comes and goes with it": "コントローラーも一緒に増減するためです",
+    "the controller comes and goes with it": "コントローラーも一緒に追加または取り外しされるためです",
     "{len} keys cannot be pressed at once.": "{len} 個のキーを同時に押すことはできません。",
     "Press up to {max_keys} together.": "同時に押せるのは {max_keys} 個までです。",
     "There is no key {part} on a PC keyboard.": "PC のキーボードに {part} というキーはありません。",
@@ -121,7 +121,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{named} cannot be typed on a US keyboard.": "{named} は US キーボードで入力できません。",
     "{named} and more cannot be typed on a US keyboard.": "{named} などは US キーボードで入力できません。",
     "Only ASCII can be typed.": "入力できるのは ASCII だけです。",
-    "{name} is running already, started by somebody else.": "{name} は別の方法ですでに起動されています。",
+    "{name} is running already, started by somebody else.": (
+        "{name} はすでに実行中です (別のところから起動されています)。"
+    ),
     "It cannot boot from the network: iPXE is not installed (apt install ipxe).": (
         "It cannot boot from the network: iPXE is not installed: apt install ipxe",
         "ネットワークから起動できません。iPXE がインストールされていません: apt install ipxe",
@@ -170,7 +172,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "QEMU runs as {name}, who may not read {file}.": (
         "QEMU は {name} として動作していますが、{name} は {file} を読み取れません。"
     ),
-    "Let others read it and pass through the folders above it": "読み取りと、上位フォルダーの通過を許可してください",
+    "Let others read it and pass through the folders above it": (
+        "ほかのユーザーに、読み取りと上位フォルダーの通過を許可してください"
+    ),
     "It cannot boot from the network: {message}": "ネットワークから起動できません ({message:text})",
     "{name} forwards {protocol} port {host_port} too: only one of them can run at a time.": (
         "{name} もホストの {protocol} ポート {host_port} を転送しています。同時に実行できるのは一方だけです。"
@@ -181,7 +185,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "turned off": "電源が切られました",
     "ended by a signal from the host": "ホストからのシグナルで終了しました",
     "stopped by an error of the host": "ホストのエラーで停止しました",
-    "stopped by a reset of a part": "一部のリセットによって停止しました",
+    "stopped by a reset of a part": "サブシステムのリセットによって停止しました",
     "turned off; its QEMU did not answer and was killed": (
         "電源が切られました。QEMU が応答しなかったため、強制終了しました"
     ),
@@ -190,7 +194,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Turn it off: kiban stop --force {name}": ("Turn it off.", "電源を切ってください。"),
     "QEMU was ended by {name}": "QEMU は {name} によって終了しました",
     "QEMU failed: {words}": "QEMU が失敗しました ({words:text})",
-    "QEMU ended without a word": "QEMU は何も言わずに終了しました",
+    "QEMU ended without a word": "QEMU は何も出力せずに終了しました",
     "QEMU {pid} does not end, not even by SIGKILL.": "QEMU {pid} は SIGKILL でも終了しません。",
     "its NVMe disks ({join})": "NVMe ディスク ({join})",
     "{name} cannot be saved: this QEMU cannot keep the state of {what}.": (
@@ -227,7 +231,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "A service with the same state directory started it: kiban ls": (
         "A service with the same state directory started it.",
-        "同じ状態ディレクトリを使う別のサービスが起動しました。",
+        "同じ状態ディレクトリを使う別のサービスが、この仮想マシンを起動しました。",
     ),
     "Bring {parent} back as it was when it was imported, then: kiban start {name}": (
         "Bring {parent} back as it was when it was imported, then start it.",

@@ -12,7 +12,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "Remove what is not needed; see df -h {folder}": ("Remove what is not needed.", "不要なものを削除してください。"),
     "{kept} is in the library already.": "{kept} はすでにライブラリにあります。",
-    "More of {name} came than was announced.": "{name} は予告されたサイズより大きくなっています。",
+    "More of {name} came than was announced.": "{name} の受信データが、申告されたサイズを超えました。",
     "Send it again.": "もう一度送信してください。",
     "Only {written} bytes of {name} came.": "{name} は {written} バイトしか届きませんでした。",
     "{name} cannot be written: {strerror}.": "{name} を書き込めません ({strerror:text})。",

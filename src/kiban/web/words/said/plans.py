@@ -6,7 +6,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{name:word} が起動可能かどうかは不明です。64 ビットのシステムには第 2 世代を選びます。"
     ),
     "{name} starts on UEFI, which generation 2 has, with Secure Boot.": (
-        "{name:word} はセキュア ブートのある UEFI (第 2 世代) で起動します。"
+        "{name:word} はセキュア ブート対応の UEFI (第 2 世代) で起動します。"
     ),
     "Exporting {name}": "{name} のエクスポート",
     "{path} is larger than it can be.": "{path} は大きすぎます。",
@@ -61,7 +61,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "作成時と同じファームウェアをインストールしてください (エクスポートされた vm.json の firmware を参照)"
     ),
     "{name} is built on {wanted}, and this host's QEMU has {get}.": (
-        "{name} の構成は {wanted} ですが、このホストの QEMU は {get} までです。"
+        "{name} は {wanted} で構成されていますが、このホストの QEMU は {get} までです。"
     ),
     "Install the QEMU of the host that it comes from, or a newer one.": (
         "移行元と同じかそれより新しい QEMU をインストールしてください。"
@@ -162,7 +162,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "アダプター {shown2} のアドレス {shown}。新しいアドレスになります。"
     ),
     "There is no checkpoint {checkpoint}.": "チェックポイント {checkpoint} はありません。",
-    "There are: {known}.": "あるもの: {known:word}。",
+    "There are: {known}.": "選択肢: {known:word}。",
     "{len} checkpoints are called {checkpoint}.": "{checkpoint} というチェックポイントが {len} 個あります。",
     "Say which by its id: {join}": ("Say which by its id: {join}", "ID で指定してください: {join}"),
     "A disk of {shown} cannot be found: {listed}.": "{shown} のディスクが見つかりません: {listed}。",
@@ -170,7 +170,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Copy it beside the description, or into 'Virtual Hard Disks' there.": (
         "記述ファイルと同じ場所か、「Virtual Hard Disks」フォルダーにコピーしてください。"
     ),
-    "{path} does not say which generation its machine is of.": "{path} には仮想マシンの世代が書かれていません。",
+    "{path} does not say which generation its machine is of.": "{path} に仮想マシンの世代が記録されていません。",
     "Say --generation 2 if it starts by UEFI, --generation 1 if by a BIOS.": (
         "Choose generation 2 if it starts by UEFI, generation 1 if by a BIOS.",
         "UEFI で起動する場合は第 2 世代、BIOS の場合は第 1 世代を選んでください。",

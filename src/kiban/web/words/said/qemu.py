@@ -9,7 +9,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "The guest agent refused {name}: {description}": "ゲスト エージェントが {name} を拒否しました ({description:text})",
     "{path} did not end in the guest within {timeout} s.": (
-        "ゲスト内の {path} は {timeout} 秒以内に終わりませんでした。"
+        "ゲスト内の {path} は {timeout} 秒以内に終了しませんでした。"
     ),
     "{path} did not come from the guest within {timeout} s.": (
         "{timeout} 秒以内にゲストから {path} を受け取れませんでした。"
@@ -30,7 +30,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "The guest agent sent more than {most} bytes.": "ゲスト エージェントが {most} バイトを超えて送信しました。",
     "The guest agent sent something that is not JSON.": "ゲスト エージェントが JSON ではないものを送信しました。",
     "The guest agent sent a reply of an unexpected form.": "ゲスト エージェントの応答の形式が正しくありません。",
-    "The guest agent's reply has no number '{key}'.": "ゲスト エージェントの応答に数値 '{key}' がありません。",
+    "The guest agent's reply has no number '{key}'.": "ゲスト エージェントの応答に数値「{key}」がありません。",
     "no reason given": "理由は示されていません",
     "{path} printed more in the guest than the agent keeps.": (
         "ゲスト内の {path} の出力は、エージェントの保持量を超えています。"
@@ -74,7 +74,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{command} refused the ROM's source: {strip}": "{command} が ROM のソースを拒否しました ({strip:text})",
     "{text} is not a port forward.": "{text} はポート転送ではありません。",
     "{address} is not an IPv4 address of this host.": "{address} はこのホストの IPv4 アドレスではありません。",
-    "A port in {text} is not between 1 and 65535.": "{text} のポートは 1 から 65535 までです。",
+    "A port in {text} is not between 1 and 65535.": "{text} に、1 から 65535 の範囲にないポートがあります。",
     "{protocol} port {host_port} on {host_address}": "{host_address} の {protocol} ポート {host_port}",
     "The {where} is only for root.": "{where:text} を使えるのは root だけです。",
     "Forward a port above 1023": "1024 以上のポートを転送してください",
@@ -115,7 +115,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{name:word} は UEFI 用で、インストールできない場合があります。"
     ),
     "The database of guest systems is not installed.": "ゲスト システムのデータベースがインストールされていません。",
-    "No guest system '{name}' is known.": "ゲスト システム '{name}' は不明です。",
+    "No guest system '{name}' is known.": "ゲスト システム「{name}」は不明です。",
     "Leave it out, or take the system most like it: ids are those of osinfo-query os": (
         "指定しないか、最も近いシステムを選んでください (ID は osinfo-query os で確認できます)"
     ),
@@ -146,7 +146,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Run it by hand: {path} -version": "手動で実行してください: {path} -version",
     "{path} cannot be run: {strerror}.": "{path} を実行できません ({strerror:text})。",
     "{path} does not answer.": "{path} が応答しません。",
-    "There is no user {name} for QEMU to run as.": "QEMU を実行するユーザー {name} がいません。",
+    "There is no user {name} for QEMU to run as.": "QEMU を実行するユーザー {name} がありません。",
     "Make it": "作成してください",
     "The machine is running already.": "仮想マシンはすでに実行中です。",
     "Cannot open {path}: {strerror}.": "{path} を開けません ({strerror:text})。",
@@ -156,12 +156,12 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "You may not {what} {path}.": "{path} を {what:word} 権限がありません。",
     "{argv} cannot be run as {name}: {error}.": "{argv} を {name} として実行できません ({error:text})。",
-    "it does not begin as RFB 3.8 does": "RFB 3.8 の始まり方ではありません",
+    "it does not begin as RFB 3.8 does": "RFB 3.8 として始まっていません",
     "there is no message {first}": "メッセージ {first} はありません",
     "{number} encodings are too many": "{number} 個のエンコーディングは多すぎます",
-    "the clipboard is too long": "クリップボードが長すぎます",
+    "the clipboard is too long": "クリップボードの内容が長すぎます",
     "there is no message 255.{rest}": "メッセージ 255.{rest} はありません",
-    "The viewer of the screen is not understood: {why}.": "画面のビューアーを解釈できません ({why:text})。",
+    "The viewer of the screen is not understood: {why}.": "画面ビューアーからの通信を解釈できません ({why:text})。",
     "Reload the page.": "ページを再読み込みしてください。",
     "QEMU's picture of the screen is no PPM.": "QEMU の画面の画像が PPM ではありません。",
     "QEMU's picture of the screen is cut off.": "QEMU の画面の画像が途中で切れています。",
@@ -173,7 +173,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "コピーしたディレクトリには固有の ID が必要です。新しい UUID を名前と vm.json に設定してください。"
     ),
     "Restore {path} from a backup, or look at it: nothing has been changed.": (
-        "{path} をバックアップから戻すか、内容を確認してください。何も変更されていません。"
+        "{path} をバックアップから復元するか、内容を確認してください。何も変更されていません。"
     ),
     "{path} is not JSON: {error}.": "{path} は JSON ではありません ({error})。",
     "{path} is of version {version}; this Kiban reads version {version2}.": (
@@ -182,11 +182,13 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Use the Kiban that made it, or a newer one.": "作成した Kiban か、新しい Kiban を使ってください。",
     "{path} is damaged at {place}: {first}.": "{path} の {place:word} が壊れています ({first:text})。",
     "{path} is missing.": "{path} がありません。",
-    "Restore it from a backup, or remove the directory.": "バックアップから戻すか、ディレクトリを削除してください。",
+    "Restore it from a backup, or remove the directory.": (
+        "バックアップから復元するか、ディレクトリを削除してください。"
+    ),
     "Look at its owner and mode.": "所有者とアクセス許可を確認してください。",
     "{path} is larger than a definition can be.": "{path} は定義としては大きすぎます。",
-    "Restore it from a backup.": "バックアップから戻してください。",
-    "It has characters that are none.": "文字ではないものが含まれています。",
+    "Restore it from a backup.": "バックアップから復元してください。",
+    "It has characters that are none.": "正しくない文字が含まれています。",
     "Use names in UTF-8.": "UTF-8 の名前を使ってください。",
     "Cannot make {directory}: {strerror}.": "{directory} を作成できません ({strerror:text})。",
     "{directory} is gone already.": "{directory} はもうありません。",
@@ -196,7 +198,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Name a folder that is not there yet.": "まだないフォルダーを指定してください。",
     "{target} is a file system of its own.": "{target} は独立したファイル システムです。",
     "Name a folder in it: {target}/web": "その中のフォルダーを指定してください (例: {target}/web)",
-    "{part} is in the way.": "{part} が邪魔になっています。",
+    "{part} is in the way.": "{part} がすでにあります。",
     "Remove it.": "削除してください。",
     "Choose a folder of your own.": "自分のフォルダーを選んでください。",
     "{part} has just got its name.": "{part} の名前はたった今確定しました。",
@@ -205,7 +207,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{folder} は {size} バイトですが、エクスポート時は {size2} バイトでした。"
     ),
     "Copy the folder again.": "フォルダーをコピーし直してください。",
-    "it is not what an export writes": "エクスポートで書かれるものではありません",
+    "it is not what an export writes": "エクスポートされた内容ではありません",
     "{name} is no file of an export": "{name} はエクスポートのファイルではありません",
     "it names a file twice": "同じファイルが 2 回あります",
     "{path} is not a file: {strerror}.": "{path} はファイルではありません ({strerror:text})。",

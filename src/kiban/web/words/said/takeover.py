@@ -2,7 +2,7 @@
 """What is said of what is imported from elsewhere: descriptions of Hyper-V and OVF."""
 
 SAID: dict[str, str | tuple[str, str]] = {
-    "Take the file from its source again.": "元のファイルを取り直してください。",
+    "Take the file from its source again.": "元のファイルを取得し直してください。",
     "it is shorter than it says": "書かれている長さより短くなっています",
     "something in it points behind its end": "内容がファイルの末尾より後ろを指しています",
     "Check the disk that it is on.": "ファイルのあるディスクを確認してください。",
@@ -55,7 +55,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{file} is of a machine of neither generation 1 nor 2 (subtype {subtype}).": (
         "{file} は第 1 世代でも第 2 世代でもない仮想マシンのものです (サブタイプ {subtype})。"
     ),
-    "The buffer of {buffer} % that dynamic memory kept.": "動的メモリの {buffer} % のバッファー。",
+    "The buffer of {buffer} % that dynamic memory kept.": "動的メモリの {buffer}% のバッファー。",
     "Starting with the host when it ran before; with Kiban a machine starts with the host or does not.": (
         "「停止前に実行されていた場合に自動的に起動」の設定。Kiban では、ホストの起動時に常に起動するか、"
         "起動しないかのどちらかです。"
@@ -106,7 +106,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "the line {shown} is no checksum": "{shown} の行はチェックサムではありません",
     "its manifest lists {shown}, which is not there": "マニフェストにある {shown} がありません",
     "{shown} of {package} is not what the manifest says it is.": "{package} の {shown} はマニフェストと一致しません。",
-    "Download or export the package again.": "パッケージを取り直すか、エクスポートし直してください。",
+    "Download or export the package again.": "パッケージをダウンロードまたはエクスポートし直してください。",
     "there are two files {shown} in it": "ファイル {shown} が 2 つあります",
     "there are more than {members_limit} files in it": "ファイルが {members_limit} 個を超えています",
     "there is nothing in it": "中に何もありません",
@@ -115,7 +115,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} is no OVA: it is not a tar file, or damaged.": (
         "{name} は OVA ではありません (tar ファイルではないか、壊れています)。"
     ),
-    "Download or export it again.": "取り直すか、エクスポートし直してください。",
+    "Download or export it again.": "ダウンロードまたはエクスポートし直してください。",
     "a header in it has {size} bytes": "ヘッダーが {size} バイトです",
     "an extended header in it is not valid": "拡張ヘッダーが正しくありません",
     "it has sparse files or links in it": "スパース ファイルまたはリンクがあります",
@@ -129,7 +129,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "{package} に、名前が別のフォルダーを指すファイル {shown} があります。"
     ),
     "An OVA holds its files side by side: do not trust this one.": (
-        "OVA のファイルは 1 か所に並びます。この OVA は信頼しないでください。"
+        "OVA のファイルはすべて同じ階層にあるはずです。この OVA は信頼しないでください。"
     ),
     "{name} is XML, but no OVF.": "{name} は XML ですが、OVF ではありません。",
     "Name the .ovf or .ova of a machine.": "仮想マシンの .ovf または .ova を指定してください。",
@@ -139,7 +139,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     "Write the package anew with ovftool, without compression.": "ovftool で圧縮せずにパッケージを作り直してください。",
     "two files have the id {shown}": "2 つのファイルの ID が {shown} です",
     "{name} names the file {shown}, which is not in its own folder.": (
-        "{name} は、自分のフォルダーにないファイル {shown} を参照しています。"
+        "{name} は、同じフォルダーにないファイル {shown} を参照しています。"
     ),
     "Put the package's files beside the .ovf, and correct the references.": (
         "パッケージのファイルを .ovf と同じ場所に置き、参照を直してください。"
