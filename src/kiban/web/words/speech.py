@@ -199,8 +199,7 @@ class Reading:
         if kind == "word":
             return _words(value)
         if kind == "thing":
-            thing, bracket, what = value.rpartition(" (")
-            return f"{thing} ({said.TERMS[what[:-1]]})" if bracket and what[:-1] in said.TERMS else value
+            return "; ".join(map(_thing, value.split("; ")))
         if kind == "bare":
             return None if " " in value else value
         if kind == "text" and value in said.TERMS:
@@ -216,6 +215,11 @@ def _joined(before: str, after: str) -> str:
     """Two pieces of a sentence, one of which was translated: without the blank between them if both are Japanese."""
     first, second = (before[:-1], after) if before.endswith(" ") else (before, after.removeprefix(" "))
     return first + second if _TOUCHING.fullmatch(first[-1:] + second[:1]) else before + after
+
+
+def _thing(value: str) -> str:
+    thing, bracket, what = value.rpartition(" (")
+    return f"{thing} ({said.TERMS[what[:-1]]})" if bracket and what[:-1] in said.TERMS else value
 
 
 def _words(value: str) -> str:

@@ -46,6 +46,9 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{name} boots: {way} from {path}, allowed by {allowed}.": (
         "{name} は起動します ({path} から {way:word})。{allowed} によって許可されています。"
     ),
+    "{name} boots: {way} from {path}, allowed by {entry} and shim: {vendor}.": (
+        "{name} は起動します ({path} から {way:word})。{entry} と shim: {vendor} によって許可されています。"
+    ),
     "{name} boots: {way} from {path}.": "{name} は起動します ({path} から {way:word})。",
     "Whether {name} boots is not known: {sentence}": "{name} が起動するかどうかは判定できません。{sentence:said}",
     "There is nothing to boot from.": "起動できるものがありません。",
@@ -197,6 +200,9 @@ CLAUSES: dict[str, str] = {
     "is signed by {signed_by}, none of which is trusted": (
         "は {signed_by} によって署名されていますが、どの署名者も信頼されていません"
     ),
+    "is signed by {one} and {other}, none of which is trusted": (
+        "は {one} と {other} によって署名されていますが、どの署名者も信頼されていません"
+    ),
     "is no EFI program (subsystem {subsystem})": "は EFI プログラムではありません (サブシステム {subsystem})",
     "has more data directories than there are kinds": "のデータ ディレクトリが多すぎます",
     "has an optional header of a wrong size": "のオプション ヘッダーのサイズが正しくありません",
@@ -240,7 +246,7 @@ CLAUSES: dict[str, str] = {
     "is empty, or holds no file system that the firmware reads": (
         "は空であるか、ファームウェアが読み取れるファイル システムを含みません"
     ),
-    "has no {removable}": "に {removable} がありません",
+    "has no {removable}": "に {removable:bare} がありません",
     "checks nothing about itself": "は自身を検査しません",
     "is not revoked by SBAT": "は SBAT で失効していません",
     "may start because shim's validation is off": "は shim の検証が無効のため起動できます",

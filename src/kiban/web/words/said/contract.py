@@ -17,7 +17,8 @@ SAID: dict[str, str | tuple[str, str]] = {
         "floppy、dvd、disk、nic を希望の順に並べてください。",
     ),
     "{name} has no device {name2} to boot from.": "{name} には起動に使うデバイス {name2} がありません。",
-    "It has: {known}.": "選択肢: {known:word}。",
+    "It has: none.": "選択肢: なし。",
+    "It has: {known}.": "選択肢: {known}。",
     "A generation {number} machine boots from {buses} only, and {name} has no disk there.": (
         "第 {number} 世代の仮想マシンは {buses:word} からのみ起動しますが、{name} "
         "にはそこに接続されたディスクがありません。"
@@ -33,6 +34,10 @@ SAID: dict[str, str | tuple[str, str]] = {
     "A generation {number} machine boots from the network only with a {pxe_adapter} adapter ({pxe_model}), and {which} is none.": (
         "第 {number} 世代の仮想マシンのネットワーク起動には {pxe_adapter:word} アダプター ({pxe_model}) が必要ですが、"
         "{which} はそうではありません。"
+    ),
+    "A generation {number} machine boots from the network only with a {pxe_adapter} adapter ({pxe_model}), and {nic} of {machine} is none.": (
+        "第 {number} 世代の仮想マシンのネットワーク起動には {pxe_adapter:word} アダプター ({pxe_model}) が必要ですが、"
+        "{machine} の {nic} はそうではありません。"
     ),
     "Give it one: kind={pxe_adapter},model={pxe_model}.": (
         "Add such an adapter.",
@@ -240,6 +245,7 @@ SAID: dict[str, str | tuple[str, str]] = {
     ),
     "It does not run; to give its memory up": "実行されていません。保存済みメモリは破棄できます",
     "Cannot {get} {name}: it is {state}.": "{name} は {state:word} のため、{get:word} はできません。",
+    "Cannot remove {name}: it is {state}.": "{name} は {state:word} のため、削除できません。",
     "Cannot shut down {name}: it is {state}.": "{name} は {state:word} のため、シャットダウンはできません。",
     "Cannot turn off {name}: it is {state}.": "{name} は {state:word} のため、電源を切れません。",
     "Cannot look at {name}: it is {state}.": "{name} は {state:word} のため、画面を表示できません。",

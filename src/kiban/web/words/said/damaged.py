@@ -12,6 +12,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "ディスクが壊れているか、時間がかかるように作られている可能性があります。"
     ),
     "Reading {path} ended without an answer ({why}).": "{path} の読み取りが応答なしで終了しました ({why:text})。",
+    "status {status}": "終了状態 {status}",
     "The disk may be damaged; the service's log has the details.": (
         "ディスクが壊れている可能性があります。詳細はサービスのログにあります。"
     ),
@@ -47,7 +48,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "元の状態に戻すか、正しいディスクのあるフォルダーを指定してください。"
     ),
     "{child} needs its parent {shown}, which was not found. Looked at: {places}.": (
-        "{child} に必要な親ディスク {shown} が見つかりません。探した場所: {places}。"
+        "{child} に必要な親ディスク {shown} が見つかりません。探した場所: {places:thing}。"
     ),
     "Copy it beside {name}, or name the folder that it is in; its id is {join}.": (
         "{name} と同じフォルダーにコピーするか、親ディスクのあるフォルダーを指定してください。ID は {join} です。"

@@ -191,6 +191,10 @@ SAID: dict[str, str | tuple[str, str]] = {
     "{cpus} processors: a generation {number} machine has {max_cpus} at most.": (
         "{cpus} 個のプロセッサ。第 {number} 世代の仮想マシンでは {max_cpus} 個までです。"
     ),
+    "Dynamic memory ({least} to {most}): it has the memory of its start, {format_size}; change it by kiban set NAME --memory SIZE.": (
+        "Dynamic memory ({least} to {most}): it has the memory of its start, {format_size}; change it afterwards.",
+        "動的メモリ ({least} から {most} まで)。起動時のメモリ {format_size} になります。後から変更できます。",
+    ),
     "Dynamic memory ({span}): it has the memory of its start, {format_size}; change it by kiban set NAME --memory SIZE.": (
         "Dynamic memory ({span}): it has the memory of its start, {format_size}; change it afterwards.",
         "動的メモリ ({span})。起動時のメモリ {format_size} になります。後から変更できます。",
@@ -213,6 +217,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "The {len} checkpoints: {state} is imported; another can be chosen.",
         "{len} 個のチェックポイント。{state:text} をインポートします。別のチェックポイントも選べます。",
     ),
+    "{memory} at the start, dynamic {least} to {most}": "起動時 {memory}、動的 {least} から {most} まで",
     "{memory} at the start, dynamic {span}": "起動時 {memory}、動的 {span}",
     "Import it alone, with its format named: kiban import DISK --format raw": (
         "Import it alone, and choose its format.",
@@ -226,5 +231,6 @@ SAID: dict[str, str | tuple[str, str]] = {
     "legacy, {mac}, {where}": "レガシ ネットワーク アダプター、{mac:text}、{where:text}",
     "no controller said: {disk}": "コントローラーの指定なし: {disk:text}",
     "{spot}: empty": "{spot}: 空",
-    "{where}: {disk}, sectors of 4 KiB": "{where}: {disk}、4 KiB のセクター",
+    "{disk}, sectors of 4 KiB": "{disk:text}, 4 KiB のセクター",
+    "{disk} in {files} files, {size}": "{disk} ({files:bare} 個のファイル), {size}",
 }

@@ -68,6 +68,9 @@ TERMS: dict[str, str] = {
     "a new address": "新しいアドレス",
     "without a name": "(名前なし)",
     "of no type": "種類なし",
+    "not there": "ありません",
+    "not a file": "ファイルではありません",
+    "outside of the folders that were named": "指定されたフォルダーの外です",
     "it said nothing": "応答がありません",
     "it does not answer as QEMU does": "QEMU としての応答がありません",
     # what files are for
@@ -106,7 +109,7 @@ TERMS: dict[str, str] = {
     "failed": "失敗",
     "started": "起動済み",
     "done": "完了",
-    "cancelled": "キャンセル",
+    "cancelled": "キャンセル済み",
     "Too many levels of symbolic links": "シンボリック リンクが多すぎます",
     # what is booted, and others
     "an unnamed certificate": "名前のない証明書",
@@ -147,7 +150,7 @@ TERMS: dict[str, str] = {
     "DVD drives on USB": "USB の DVD ドライブ",
     "an e1000e adapter": "e1000e アダプター",
     "its virtio adapter": "virtio アダプター",
-    "If the guest is a Windows: it": "ゲストが Windows の場合、ゲスト",
+    "If the guest is a Windows: it": "ゲスト (Windows の場合)",
     "This medium": "このメディア",
     "The medium": "このメディア",
 }
