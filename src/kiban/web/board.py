@@ -40,7 +40,7 @@ def parts(gen: Generation, words: Words) -> list[Part]:
     people = (Slot(words("slot keyboard")), Slot(words("slot mouse")))
     usb = gen.keyboard_and_mouse == "usb"
     return [
-        Part("firmware", tuple(_firmware(gen))),
+        Part("firmware", tuple(_firmware(gen, words))),
         Part("ide", _slots(gen.ide_slots, "", "ide" in gen.boot_buses)),
         Part("scsi", _slots(gen.scsi_controllers, f"{gen.scsi_units}", "scsi" in gen.boot_buses)),
         Part("nvme", _slots(gen.nvme_slots, "", "nvme" in gen.boot_buses)),
@@ -54,10 +54,10 @@ def parts(gen: Generation, words: Words) -> list[Part]:
     ]
 
 
-def _firmware(gen: Generation) -> Iterator[Slot]:
+def _firmware(gen: Generation, words: Words) -> Iterator[Slot]:
     yield Slot(gen.firmware.upper())
     if gen.secure_boot:
-        yield Slot("Secure Boot")
+        yield Slot(words("secure boot"))
     if gen.tpm:
         yield Slot("TPM 2.0", "asked")
 

@@ -137,7 +137,7 @@ def _coms(view: MachineView, gen: Generation, words: Words) -> Iterator[Branch]:
     for number in (1, 2):
         key, title = f"com{number}", f"COM {number}"
         if (com := known.get(number)) is not None and com.kind != "none":
-            yield Branch(key, title, (f"{com.kind} {com.path}".rstrip(),))
+            yield Branch(key, title, (f"{words.term(com.kind)} {com.path}".rstrip(),))
         elif gen.com_ports_built_in:
             yield Branch(key, title, (words("none"),))
         else:

@@ -15,7 +15,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "host processors": ("Processors of running machines", "実行中の仮想マシンのプロセッサ"),
     "host memory": ("Memory of running machines", "実行中の仮想マシンのメモリ"),
-    "host share": ("{given} of {has} ({percent} %)", "{has} 中 {given} ({percent}%)"),
+    "host share": ("{given} of {has} ({percent} %)", "{given} / {has} ({percent}%)"),
     "storage": ("Storage", "ストレージ"),
     "storage who": ("What takes room", "使用量の内訳"),
     "storage none": ("No machine takes any room yet.", "領域を使用している仮想マシンはまだありません。"),

@@ -39,6 +39,8 @@ TERMS: dict[str, str] = {
     "drives": "ドライブ",
     "adapters": "アダプター",
     "slot": "スロット",
+    "socket": "ソケット",
+    "file": "ファイル",
     "kind": "種類",
     "model": "モデル",
     "MAC address": "MAC アドレス",
