@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from browsers import BETWEEN_KEYS, chromium, echo
+from browsers import BETWEEN_KEYS, LONG, chromium, echo
 from playwright.sync_api import expect
 from rig import SHOTS, WAIT, Guest
 
@@ -18,6 +18,7 @@ def test_the_screen_in_a_browser(guest: Guest) -> None:
         page.wait_for_selector(".k-name")
         page.get_by_label(f"Connect to {guest.name}").click()
         echo(page, "seen", "/run/browser")
+        echo(page, "held", "/run/held", hold=LONG)
         if SHOTS:
             page.screenshot(path=f"{SHOTS}/console-generation{guest.view.generation}.png")
         if guest.view.generation == 1:
@@ -26,4 +27,5 @@ def test_the_screen_in_a_browser(guest: Guest) -> None:
             page.locator(".k-terminal .xterm").click()
             page.keyboard.type("expr 6000 + 66\n", delay=BETWEEN_KEYS)
             expect(page.locator(".k-terminal .xterm-rows")).to_contain_text("6066")
-    assert guest.sh("until [ -s /run/browser ]; do sleep 0.2; done; cat /run/browser") == "seen"
+    for word, file in (("seen", "/run/browser"), ("held", "/run/held")):
+        assert guest.sh(f"until [ -s {file} ]; do sleep 0.2; done; cat {file}") == word

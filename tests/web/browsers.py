@@ -23,6 +23,8 @@ FLAGS = [
 
 BETWEEN_KEYS = 60
 """Milliseconds; PS/2 keeps 16 bytes, and guests are emulated."""
+LONG = 700
+"""Milliseconds; a guest would repeat a key that is held that long."""
 
 
 @contextmanager
@@ -37,13 +39,16 @@ def chromium() -> Iterator[Browser]:
         started.close()
 
 
-def echo(page: Page, word: str, file: str) -> None:
-    """Have the shell on a guest's screen write a word into a file; its page shows a console, which shows that."""
+def echo(page: Page, word: str, file: str, hold: float = BETWEEN_KEYS) -> None:
+    """Have the shell on a guest's screen write a word into a file; its page shows a console, which shows that.
+
+    Each key is held for `hold` milliseconds.
+    """
     canvas = page.locator(".k-console canvas")
     canvas.click()
     expect(page.get_by_text("Keys go to the guest.")).to_be_visible()
     before = canvas.evaluate("canvas => canvas.toDataURL()")
-    page.keyboard.type(f"echo {word} ", delay=BETWEEN_KEYS)
-    page.keyboard.press("Shift+Period", delay=BETWEEN_KEYS)
-    page.keyboard.type(f"{file}\n", delay=BETWEEN_KEYS)
+    page.keyboard.type(f"echo {word} ", delay=hold)
+    page.keyboard.press("Shift+Period", delay=hold)
+    page.keyboard.type(f"{file}\n", delay=hold)
     page.wait_for_function("before => document.querySelector('.k-console canvas').toDataURL() !== before", arg=before)
