@@ -154,6 +154,21 @@ def test_a_refusal_is_told_in_the_services_words(page: Page, folder: Path) -> No
     expect(page.get_by_text("There is no file /nonexistent/x.vhdx.")).to_be_visible()
 
 
+HOSTILE = 'x" :y="window.hostile = 1" z="<img src onerror=hostile=1> {{ hostile }} \\.qcow2'
+"""An image's name that would be properties of an element, a tag and a template."""
+
+
+def test_a_name_is_nothing_but_a_name(page: Page, client: kiban.Client, folder: Path) -> None:
+    client.create_disk(str(folder / HOSTILE), MiB)
+    client.create("odd", generation=1, disks=[kiban.DiskRequest(path=str(folder / HOSTILE), format="qcow2")])
+    dialog = inspect(page, tree(page, "odd"))
+    expect(dialog.get_by_role("heading")).to_have_text(HOSTILE)
+    expect(page.locator(".q-dialog[aria-label]")).to_have_attribute("aria-label", HOSTILE)
+    press(dialog, "Close")
+    client.remove("odd")
+    assert page.evaluate("'hostile' in window") is False
+
+
 def test_one_is_merged_and_the_tree_is_what_it_is_then(page: Page, client: kiban.Client, folder: Path) -> None:
     client.remove("two")
     family = tree(page, "base.vhdx")

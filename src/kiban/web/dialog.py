@@ -25,7 +25,7 @@ class Dialog:
             ui.label(title).classes("k-title").props('role="heading" aria-level="2"')
             self._body = ui.column().classes("k-fields")
         self._dialog.on("hide", self._dialog.delete)
-        self._dialog.props(f'aria-label="{title}"')
+        self._dialog.props["aria-label"] = title  # not as text to be parsed: a file may be called anything
 
     def _buttons(self, yes: str = "", do: Callable[[], object] = lambda: None, *, danger: bool = False) -> None:
         with ui.row().classes("k-answers"):
