@@ -194,3 +194,10 @@ def test_a_viewer_looks_and_changes_nothing(enter: Enter, place: Place, folder: 
     for offer in offers.all():
         expect(offer.get_by_role("button")).to_be_disabled()
         expect(offer).to_contain_text("この操作を行う権限がありません。")
+
+
+def test_with_the_last_machine_its_disks_go(page: Page, client: kiban.Client) -> None:
+    for machine in client.machines():
+        client.remove(machine.name)
+    expect(page.get_by_text("No disk to show.")).to_be_visible()
+    expect(page.locator("section")).to_have_count(0)

@@ -101,7 +101,7 @@ class DisksPage:
             await self._news.wait()
             self._news.clear()
             found = await self._page.do(self._page.session.run("disks.list"))
-            self._families = found or self._families or []
+            self._families = found if found is not None else self._families or []
             self._show()
 
     def _show(self) -> None:
