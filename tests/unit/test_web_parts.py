@@ -236,7 +236,12 @@ def test_hardware_stands_where_it_is() -> None:
 class Machines:
     """A session that knows one machine, by its id and by its name."""
 
-    async def run(self, command: str, name: str) -> Any:
+    def __init__(self) -> None:
+        self.host = SimpleNamespace(events=Bus())
+
+    async def run(self, command: str, name: str = "") -> Any:
+        if command == "machines.list":
+            return [VIEW]
         assert command == "machines.info"
         if name not in (VIEW.id, VIEW.name):
             raise NotFound("There is no such machine.", "kiban ls")
@@ -253,6 +258,26 @@ def test_a_machine_that_has_just_come_is_known_before_its_event_was_heard() -> N
         assert roster.machines == {VIEW.id: VIEW}
 
     asyncio.run(main())
+
+
+def test_a_page_that_fails_keeps_no_other_from_following() -> None:
+    async def main() -> None:
+        there, told = Machines(), asyncio.Queue[str]()
+        roster = Roster(cast("Session", there))
+        keeping = await roster.load()
+
+        def fails() -> None:
+            told.put_nowait("fails")
+            raise KeyError("id")
+
+        for watcher in (fails, lambda: told.put_nowait("is told")):
+            roster.watch(watcher)
+        for _ in range(2):
+            there.host.events.publish("machine.state", machine_id=VIEW.id)
+            assert {await told.get(), await told.get()} == {"fails", "is told"}
+        keeping.cancel()
+
+    asyncio.run(asyncio.wait_for(main(), 60))
 
 
 def _link(path: str, parent: str = "", machine: str = "") -> LinkView:

@@ -64,7 +64,10 @@ class Roster:
             _log.exception("machines could not be looked at")
             self._changed = None
         for watcher in [*self._watchers]:
-            watcher()
+            try:
+                watcher()
+            except Exception:  # a browser may have put anything into its page, and the others are to be right
+                _log.exception("a page could not be brought up to date")
 
     async def _listen(self, after: str) -> None:
         async for event in self._session.host.events.subscribe(after):
