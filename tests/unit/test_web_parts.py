@@ -29,7 +29,7 @@ from kiban.errors import NotAllowed, NotFound
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
-from kiban.web import board, bulk, contract, disktrees, frame, hardware, jobwatch, pictures, rows, words
+from kiban.web import board, bulk, contract, disktrees, forms, frame, hardware, jobwatch, pictures, rows, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 from kiban.web.roster import Roster
@@ -147,6 +147,13 @@ def test_machines_are_found_by_all_words(text: str, names: list[str]) -> None:
     found = rows.find(there, rows.Query(text, page=7), words.Words("en"))
     assert [row["name"] for row in found.rows] == names
     assert (found.total, found.page) == (len(names), 1)
+
+
+def test_no_more_is_sought_than_somebody_types() -> None:
+    assert [forms.sought(text) for text in (None, "", " Web  a", 7)] == [[], [], ["web", "a"], ["7"]]
+    endless = "web " * 200_000 + "nowhere"
+    assert rows.find([VIEW], rows.Query(endless), words.Words("en")).total == 1
+    assert len(disktrees.find([DiskView(path="/web", links=(), problem="")], endless, 50)[0]) == 1
 
 
 def test_a_row_says_what_is_wrong_with_a_machine() -> None:

@@ -16,7 +16,7 @@ from kiban.web.base import Site
 from kiban.web.diskacts import Image
 from kiban.web.diskdialog import DiskDialog, NewDisk
 from kiban.web.disktrees import Family, Trees
-from kiban.web.forms import readable, wanted
+from kiban.web.forms import SOUGHT, readable, wanted
 from kiban.web.frame import Page, frame
 from kiban.web.jobwatch import follow
 from kiban.web.roster import Roster
@@ -65,7 +65,7 @@ class DisksPage:
             ui.label(words("disks")).classes("k-title").props('role="heading" aria-level="1"')
             ui.space()
             search = ui.input(words("search"), on_change=self._seek).classes("k-search")
-            search.props('dense outlined clearable debounce=150 type="search"')
+            search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
             new = ui.button(words("new disk"), icon="add", on_click=lambda: NewDisk(self._page))
             self._grey(new.props("unelevated no-caps"), "disks.create")
         with ui.row().classes("k-bar k-lookbar"):

@@ -13,6 +13,7 @@ from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.view import MachineView
 from kiban.model.units import format_size
 from kiban.web.diskacts import Image
+from kiban.web.forms import sought
 from kiban.web.frame import Page, tell
 from kiban.web.kept import Kept
 
@@ -28,7 +29,7 @@ class Family:
 def find(views: Sequence[DiskView], text: str, most: int) -> tuple[list[Family], int]:
     """What to show of all families: `most` images that `text` finds, and how many it finds besides."""
     found, left, more = [], most, 0
-    for family in _found(views, text.casefold().split()):
+    for family in _found(views, sought(text)):
         size = max(len(family.shown), 1)
         if left > 0:
             found.append(Family(family.view, family.shown[:left]))

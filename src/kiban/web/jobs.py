@@ -14,6 +14,7 @@ from kiban.engine.jobs import LIVE, Job
 from kiban.errors import KibanError
 from kiban.web.base import Site
 from kiban.web.cells import column, fill
+from kiban.web.forms import SOUGHT, sought
 from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard, outcome, stop, stoppable
 from kiban.web.jobwatch import follow, title
@@ -54,7 +55,7 @@ class JobsPage:
             ui.label(page.words("jobs")).classes("k-title").props('role="heading" aria-level="1"')
             ui.space()
             search = ui.input(page.words("search"), on_change=self._seek).classes("k-search")
-            search.props('dense outlined clearable debounce=150 type="search"')
+            search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
         self._table = self._make_table()
         self._show()
         follow(page.session, self._show)
@@ -84,7 +85,7 @@ class JobsPage:
 
     def _show(self) -> None:
         """Bring the table up to date; only what differs is sent to the browser."""
-        wanted = self._text.casefold().split()
+        wanted = sought(self._text)
         found = [job for job in reversed(self._page.session.host.jobs.list()) if self._matches(job, wanted)]
         self._number = max(1, min(self._number, -(-len(found) // self._size)))
         pages = {"page": self._number, "rowsPerPage": self._size, "rowsNumber": len(found)}

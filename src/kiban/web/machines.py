@@ -11,6 +11,7 @@ from nicegui import events, ui
 from kiban.web import bulk, rows
 from kiban.web.base import Site
 from kiban.web.cells import column, fill
+from kiban.web.forms import SOUGHT
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
@@ -62,7 +63,7 @@ class MachinesPage:
         self._query = rows.Query()
         with ui.row().classes("k-bar"):
             self._search = ui.input(self._words("search"), on_change=self._seek).classes("k-search")
-            self._search.props('dense outlined clearable debounce=150 type="search"')
+            self._search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
             self._count = ui.label().classes("k-soft").props('role="status"')
             ui.space()
             self._chosen = ui.label().classes("k-soft")

@@ -12,6 +12,7 @@ from typing import Any
 from kiban.engine.view import MachineView
 from kiban.model.states import ALIVE
 from kiban.model.units import format_size
+from kiban.web.forms import sought
 from kiban.web.words import Words
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -48,7 +49,7 @@ class Found:
 
 def find(machines: Iterable[MachineView], query: Query, words: Words) -> Found:
     """The rows that `query` asks for; the last page where there is no such page any more."""
-    wanted = query.text.casefold().split()
+    wanted = sought(query.text)
     found = [view for view in machines if all(part in _text(view) for part in wanted)]
     found.sort(key=SORTS[query.sort], reverse=query.descending)
     page = max(1, min(query.page, -(-len(found) // query.size)))
