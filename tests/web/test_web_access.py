@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import unquote
 
 import pytest
@@ -11,9 +12,11 @@ from playwright.sync_api import Page
 from web_caller import SOCKET, Caller, hear
 from web_service import WAIT
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection
 
 import kiban
 from kiban.api.limit import MAX_BODY
+from kiban.web import pages
 from kiban.web.gate import LOGIN, STATIC
 
 
@@ -109,6 +112,39 @@ def test_a_sessions_sockets_end_with_it(caller: Caller) -> None:
         with pytest.raises(ConnectionClosed):
             hear(line)
     assert caller.ask("GET", "/")[0] == 401
+
+
+def test_a_page_ends_with_its_session(caller: Caller, client: kiban.Client) -> None:
+    """Whoever comes with another session, which may have another role, does not go on with it."""
+    caller.enter()
+    page = re.findall(r"client_id\W+([0-9a-f-]{36})", caller.ask("GET", "/")[2].decode())[0]
+    address = f"{SOCKET}&client_id={page}&tab_id=1&document_id=1&next_message_id=0&implicit_handshake=true"
+    with caller.websocket(address) as line:
+        assert joined(line).startswith("40")
+        assert caller.ask("POST", "/logout")[0] == 204
+        with pytest.raises(ConnectionClosed):
+            hear(line)
+    other = Caller(client.web().url)
+    other.enter()
+    with other.websocket(address) as line:
+        assert joined(line).startswith("44"), "refused"
+
+
+def joined(line: ClientConnection) -> str:
+    """What is said to who joins (socket.io's protocol): 40 is yes, 44 no."""
+    line.recv(WAIT)
+    line.send("40")
+    return str(line.recv(WAIT))
+
+
+def test_pages_that_are_asked_for_and_not_shown_do_not_pile_up(caller: Caller) -> None:
+    caller.enter()
+    asked = [caller.ask("GET", path)[2].decode() for path in ("/jobs", "/nowhere") for _ in range(pages.WAITING)]
+    found = [re.findall(r"client_id\W+([0-9a-f-]{36})", page)[0] for page in asked]
+    for page, answer in ((found[0], "44"), (found[pages.WAITING], "40"), (found[-1], "40")):
+        address = f"{SOCKET}&client_id={page}&tab_id=1&document_id=1&next_message_id=0&implicit_handshake=true"
+        with caller.websocket(address) as line:
+            assert joined(line).startswith(answer)
 
 
 def test_every_answer_says_what_a_browser_may_do_with_it(caller: Caller) -> None:

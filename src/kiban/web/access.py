@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import secrets
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -57,6 +57,8 @@ class Access:
         self._links: dict[str, _Link] = {}
         self._visits: dict[str, Visit] = {}
         self._name = ""
+        self.on_end: Callable[[Visit], None] = lambda _: None
+        """Told of each session that is over."""
 
     @property
     def name(self) -> str:
@@ -140,6 +142,7 @@ class Access:
     def _end(self, name: str) -> None:
         if (visit := self._visits.pop(name, None)) is not None:
             visit.over.set()
+            self.on_end(visit)
 
     def _save(self) -> None:
         self._file.save(self._name, [_record(name, visit) for name, visit in self._visits.items()])

@@ -21,6 +21,7 @@ from kiban.web import (
     machine,
     machines,
     newmachine,
+    pages,
     pictures,
     upload,
     usage,
@@ -63,6 +64,8 @@ def create(host: Host, commands: Mapping[str, Command], roster: Roster, access: 
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     for name in looks():
         app.add_route(f"/{name}", _file(name))
+    app.add_middleware(pages.Pages)
+    access.on_end = pages.end
     for part in PARTS:
         part.add(Site(app, host, commands, roster, access))
     ui.run_with(
