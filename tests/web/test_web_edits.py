@@ -96,8 +96,9 @@ def test_a_refusal_is_shown_at_the_form(page: Page, client: kiban.Client) -> Non
     press(dialog, "Save")
     expect(told).to_contain_text("A generation 1 machine has 8 MiB to 1 TiB of memory")
     field.fill("much")
-    press(dialog, "Save")
+    dialog.get_by_role("button", name="Save").press("Enter")
     expect(told).to_contain_text("'much' is not a size. Write a number and a unit")
+    expect(dialog.get_by_role("button", name="Save")).to_be_focused()
     field.fill("64M")
     send(dialog)
     assert client.machine("m1").memory == 64 * MIB

@@ -62,6 +62,30 @@ def test_it_is_run_and_followed(page: Page, place: Place) -> None:
     expect(page.locator(".k-events")).to_contain_text(re.compile("state +paused"))
 
 
+def test_what_is_pressed_keeps_the_focus(page: Page, client: kiban.Client) -> None:
+    visit(page, "m1")
+    start, off = (page.get_by_role("button", name=name, exact=True) for name in ("Start", "Turn off"))
+    before = len(client.jobs())
+    start.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".k-bar .k-state")).to_have_text("Running")
+    expect(start).to_be_disabled()
+    expect(start).to_be_focused()
+    page.keyboard.press("Enter")  # does nothing
+    off.focus()
+    page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".k-bar .k-state")).to_have_text("Off")
+    expect(dialog).to_have_count(0)
+    expect(off).to_be_disabled()
+    expect(off).to_be_focused()
+    expect(page.locator(".q-notification")).to_have_count(0)
+    assert [job.command for job in client.jobs()[before:]] == ["life.start", "life.turn_off"]
+
+
 def test_what_happened_is_told_by_the_browsers_clock(enter: Enter, client: kiban.Client) -> None:
     client.start("m1")
     client.stop("m1", force=True)

@@ -150,6 +150,5 @@ async def sure(question: str, yes: str, no: str) -> bool:
         with ui.row().classes("k-answers"):
             ui.button(no, on_click=lambda: dialog.submit(False)).props("flat no-caps autofocus")
             ui.button(yes, on_click=lambda: dialog.submit(True)).props("unelevated no-caps color=negative")
-    answer = await dialog
-    dialog.delete()
-    return bool(answer)
+    dialog.on("hide", dialog.delete)  # not before: the browser gives the focus back by then
+    return bool(await dialog)

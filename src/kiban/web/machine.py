@@ -15,6 +15,7 @@ from kiban.errors import KibanError
 from kiban.model.bootcheck import Report
 from kiban.model.generations import GENERATIONS
 from kiban.model.states import ALLOWED
+from kiban.web.action import Action
 from kiban.web.base import Site
 from kiban.web.edits.branches import Tree
 from kiban.web.exporting import ExportButton
@@ -84,9 +85,9 @@ class MachinePage:
         following = background_tasks.create(self._follow(client))
         client.on_delete(following.cancel)
 
-    def _button(self, command: str, icon: str) -> ui.button:
+    def _button(self, command: str, icon: str) -> Action:
         words = self._words(command)
-        button = ui.button(icon=icon, on_click=lambda: act(self._page, command, self._id)).props(
+        button = Action(icon=icon, on_click=lambda: act(self._page, command, self._id)).props(
             f'flat dense aria-label="{words}"'
         )
         return button.props(f'title="{words if self._page.may(command) else self._words("not allowed")}"')

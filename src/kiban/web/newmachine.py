@@ -16,6 +16,7 @@ from kiban.engine.advising import Advice, Suggestion
 from kiban.engine.jobs import Job
 from kiban.errors import KibanError
 from kiban.web import wish
+from kiban.web.action import Action
 from kiban.web.base import Site
 from kiban.web.createform import NEITHER, PLAIN, Form
 from kiban.web.frame import Page, frame
@@ -89,10 +90,10 @@ class CreatePage:
                     self._words("make copy")
                 )
             with ui.row().classes("k-bar"):
-                both = ui.button(
+                both = Action(
                     self._words("make create and start"), icon="play_arrow", on_click=lambda: self._create(start=True)
                 )
-                only = ui.button(self._words("make create"), on_click=lambda: self._create(start=False))
+                only = Action(self._words("make create"), on_click=lambda: self._create(start=False))
                 both.props("unelevated no-caps")
                 only.props("outline no-caps")
                 self._buttons = (both, only)

@@ -14,6 +14,7 @@ from kiban.engine import novnc
 from kiban.engine.view import MachineView
 from kiban.errors import HostLacks
 from kiban.model.states import ALLOWED
+from kiban.web.action import Action
 from kiban.web.base import Site
 from kiban.web.console import paste
 from kiban.web.console.dvd import Discs
@@ -84,7 +85,10 @@ class ConsolePage:
 
     def _tool(self, command: str, icon: str) -> ui.button:
         may = self._page.may(command)
-        button = _button(icon, self._words(f"tool {command}" if command not in LIFE else command), self._doing(command))
+        words = self._words(f"tool {command}" if command not in LIFE else command)
+        # its menu opens in the browser, which asks nobody whether it may
+        kind = ui.button if command == "devices.insert" else Action
+        button = _button(icon, words, self._doing(command), kind)
         return button if may else button.props(f'title="{self._words("not allowed")}"')
 
     def _doing(self, command: str) -> Callable[[], Any]:
@@ -133,7 +137,7 @@ class ConsolePage:
             ui.download.content(png, f"{self._roster.machines[self._id].name}-{when}.png", "image/png")
 
 
-def _button(icon: str, words: str, do: Callable[[], Any] | None = None) -> ui.button:
+def _button(icon: str, words: str, do: Callable[[], Any] | None = None, kind: type[ui.button] = ui.button) -> ui.button:
     """A button with an icon and words for it; with the keys that it presses where no icon says that."""
-    button = ui.button("" if icon else "Ctrl-Alt-Del", icon=icon or None, on_click=do)
+    button = kind("" if icon else "Ctrl-Alt-Del", icon=icon or None, on_click=do)
     return button.props(f'flat dense no-caps aria-label="{words}" title="{words}"')

@@ -19,7 +19,6 @@ async def ask(page: Page, machine: str) -> None:
         with ui.row().classes("k-answers"):
             ui.button(words("cancel"), on_click=lambda: dialog.submit(None)).props("flat no-caps")
             ui.button(words("type"), on_click=lambda: dialog.submit(text.value)).props("unelevated no-caps")
-    said = await dialog
-    dialog.delete()
-    if said:
+    dialog.on("hide", dialog.delete)
+    if said := await dialog:
         await page.do(page.session.run("screen.type_text", machine, said))

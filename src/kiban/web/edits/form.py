@@ -17,6 +17,7 @@ from kiban.engine.view import MachineView
 from kiban.errors import BadInput, KibanError
 from kiban.model.units import parse_size
 from kiban.problem import from_problem
+from kiban.web.action import Action
 from kiban.web.forms import checked
 from kiban.web.frame import Page
 from kiban.web.jobwatch import over
@@ -96,7 +97,7 @@ class Form:
             self._progress.set_visibility(False)
             with ui.row().classes("k-answers"):
                 ui.button(words("cancel"), on_click=self._dialog.close).props("flat no-caps")
-                self._yes = ui.button(yes or words("save"))
+                self._yes = Action(yes or words("save"))
                 self._yes.props("unelevated no-caps type=submit" + (" color=negative" if dangerous else ""))
 
     def __enter__(self) -> Form:
@@ -183,7 +184,7 @@ class Form:
         self._progress.props["aria-label"] = self._words.said(job.text)
 
     async def _submit(self) -> None:
-        if self._send is None or self._closed:
+        if self._send is None or not self._yes.enabled:
             return
         self._fault.set_text("")
         self._yes.props("loading").set_enabled(False)
