@@ -34,7 +34,7 @@ class ImportPage:
 
     def __init__(self, page: Page) -> None:
         self._page, self._words = page, page.words
-        self._request: ImportRequest | None = None
+        self._turn = 0  # which plan is wanted
         words = page.words
         ui.label(words("import")).classes("k-title").props('role="heading" aria-level="1"')
         ui.label(words("import what")).classes("k-soft")
@@ -79,17 +79,19 @@ class ImportPage:
     async def _plan(self) -> None:
         self._found.clear()
         self._trouble.set_text("")
+        self._turn = turn = self._turn + 1
         try:
-            self._request = self._asked()
-            plan: Plan = await self._page.session.run("takeover.plan", self._request)
+            asked = self._asked()
+            plan: Plan = await self._page.session.run("takeover.plan", asked)
         except KibanError as error:
-            self._trouble.set_text(self._words.refused(error))
+            if turn == self._turn:
+                self._trouble.set_text(self._words.refused(error))
             return
-        self._found.clear()  # whoever presses twice gets one
-        with self._found:
-            self._show(plan)
+        if turn == self._turn:  # whoever presses twice gets one, of what was asked last
+            with self._found:
+                self._show(plan, asked)
 
-    def _show(self, plan: Plan) -> None:
+    def _show(self, plan: Plan, asked: ImportRequest) -> None:
         words = self._words
         with ui.column().classes("k-card"):
             ui.label(f"{plan.name}: {words.said(plan.title)}").classes("k-part").props('role="heading" aria-level="2"')
@@ -105,8 +107,8 @@ class ImportPage:
         self._sentences("import advice", plan.advice, "")
         self._begun = ui.column().classes("k-wholly")
         with self._begun:
-            go = ui.button(words("import go"), icon="file_download", on_click=self._import).props("unelevated no-caps")
-            go.set_enabled(self._page.may("takeover.import_machine"))
+            go = ui.button(words("import go"), icon="file_download", on_click=lambda: self._import(asked))
+            go.props("unelevated no-caps").set_enabled(self._page.may("takeover.import_machine"))
 
     def _rows(self, plan: Plan) -> None:
         names = {"what": "item", "there": "there", "here": "here"}
@@ -142,10 +144,9 @@ class ImportPage:
                 for sentence in sentences:
                     ui.label(self._words.said(sentence)).classes(looks)
 
-    def _import(self) -> None:
-        assert self._request is not None  # noqa: S101  # the button comes with the plan
+    def _import(self, asked: ImportRequest) -> None:
         try:
-            job = self._page.session.begin("takeover.import_machine", self._request.name or "", self._request)
+            job = self._page.session.begin("takeover.import_machine", asked.name or "", asked)
         except KibanError as error:
             self._page.complain(error)
             return

@@ -59,6 +59,7 @@ class MachinePage:
     def __init__(self, page: Page, roster: Roster, machine_id: str) -> None:
         self._page, self._roster, self._words, self._id = page, roster, page.words, machine_id
         self._seen: MachineView | None = None
+        self._turn = 0  # which explanation is wanted
         self._explained = ""  # what the card of what it would boot says, as the service says it
         with ui.row().classes("k-bar"):
             self._name = ui.label().classes("k-title").props('role="heading" aria-level="1"')
@@ -129,6 +130,7 @@ class MachinePage:
 
     async def _explain(self, view: MachineView) -> None:
         """What the firmware would load; generation 1 checks nothing, so there is nothing to say."""
+        self._turn = turn = self._turn + 1
         self._boot.set_visibility(False)
         self._explained = ""
         if view.problem or not GENERATIONS[view.generation].secure_boot:
@@ -139,6 +141,8 @@ class MachinePage:
             report = Report(
                 verdict="unknown", reason="", sentence=error.message, hint=error.hint, stages=(), bytes_read=0
             )
+        if turn != self._turn:
+            return
         self._boot.clear()
         self._boot.set_visibility(True)
         with self._boot:

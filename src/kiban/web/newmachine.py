@@ -101,6 +101,7 @@ class CreatePage:
 
     async def _chosen(self, path: str) -> None:
         """Another medium: find out what it is, and suggest what suits it."""
+        self._turn += 1
         self._advice = None
         self._found.set_text("")
         self._others.set_text("")
@@ -110,7 +111,6 @@ class CreatePage:
         self._changed()
 
     async def _recognise(self, path: str) -> None:
-        self._turn += 1
         turn = self._turn
         try:
             advice: Advice = await self._page.session.run("media.advise", path)
