@@ -369,8 +369,8 @@ class FakeWeb:
     def __init__(self, host: Any, commands: Mapping[str, Command]) -> None:
         del host, commands
 
-    async def link(self, caller: Caller, port: int, host: str) -> Link:
-        return Link(f"http://127.0.0.1:{port}/login#for-{caller.role}-{caller.name}-{host}", 60.0)
+    async def link(self, caller: Caller, port: int, host: str, connected: str) -> Link:
+        return Link(f"http://127.0.0.1:{port}/login#for-{caller.role}-{caller.name}-{host}-{connected}", 60.0)
 
     def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
         raise NotImplementedError

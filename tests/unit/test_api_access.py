@@ -91,10 +91,10 @@ def test_a_path_of_another_computer_is_refused(
 
 
 def test_a_link_to_the_web_manager_has_the_callers_role(service: Service, secrets: dict[Role, str]) -> None:
-    assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin--"
+    assert kiban.connect(service.url).web(8080).url == "http://127.0.0.1:8080/login#for-admin---"
     host = service.where.url.removeprefix("https://")
     for role in ROLES:
-        assert remote(service, secrets[role]).web().url.endswith(f"#for-{role}-a-{role}-{host}")
+        assert remote(service, secrets[role]).web().url.endswith(f"#for-{role}-a-{role}-{host}-127.0.0.1")
 
 
 def test_who_may_cancel_is_who_may_start_it(service: Service, secrets: dict[Role, str]) -> None:

@@ -8,6 +8,8 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -16,6 +18,7 @@ from kiban.errors import HostLacks, NotAllowed
 from kiban.web import access, patience, sessions
 from kiban.web.access import Access
 from kiban.web.address import Address, loopback, secret_name
+from kiban.web.manager import Manager
 from kiban.web.patience import Patience, TooMany
 from kiban.web.sessions import Door, SessionFile
 
@@ -82,6 +85,21 @@ def test_neither_links_nor_sessions_pile_up_and_nobody_pushes_out_another(doors:
             doors.begin(links[0], "tls")
         doors.begin(links[1], "tls")
         doors.begin(waiting, "tls")
+
+    asyncio.run(main())
+
+
+def test_a_link_is_for_the_address_that_was_called(tmp_path: Path) -> None:
+    paths = SimpleNamespace(state=tmp_path, web_sessions=file_of(tmp_path))
+    manager = Manager(cast("Any", SimpleNamespace(paths=paths)), {})
+    manager.over_tls(7443, ["localhost"])
+
+    async def main() -> None:
+        for host, connected in (("localhost:7443", "127.0.0.1"), ("192.0.2.1:7443", "192.0.2.1")):
+            link = await manager.link(LOCAL, 0, host, connected)
+            assert link.url.startswith(f"https://{host}/login#"), "no name, and nobody can point it elsewhere"
+        with pytest.raises(NotAllowed):
+            await manager.link(LOCAL, 0, "192.0.2.2:7443", "192.0.2.1")
 
     asyncio.run(main())
 

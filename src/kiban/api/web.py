@@ -29,12 +29,13 @@ class Link:
 class WebManager(Protocol):
     """What the API has to know of it."""
 
-    async def link(self, caller: Caller, port: int, host: str) -> Link:
+    async def link(self, caller: Caller, port: int, host: str, connected: str) -> Link:
         """Start it if need be, and let a browser in as that caller.
 
         Args:
             port: on loopback; 0 for any.
             host: where the caller has reached the service over TLS; empty for none.
+            connected: the address of this host that the caller is connected to then.
         """
 
     def over_tls(self, port: int, names: Collection[str]) -> ASGIApp:
@@ -58,6 +59,7 @@ async def open_web(api: Api, request: Request, how: requests.Web | None = None) 
     manager: WebManager | None = request.app.state.web
     if manager is None:
         raise HostLacks("This service has no web manager.", "Start it with kiban serve.")
-    host = request.headers.get("host", "") if request.url.scheme == "https" else ""
-    link = await manager.link(request.scope["kiban.caller"], (how or requests.Web()).port, host)
+    secure = request.url.scheme == "https"
+    host, connected = (request.headers.get("host", ""), request.scope["server"][0]) if secure else ("", "")
+    link = await manager.link(request.scope["kiban.caller"], (how or requests.Web()).port, host, connected)
     return answers.WebLink.model_validate(link)

@@ -70,16 +70,16 @@ class Manager:
         self._remote = Address("https", port, frozenset(names))
         return Gate(self._inside, self._access, self._remote)
 
-    async def link(self, caller: Caller, port: int, host: str) -> Link:
+    async def link(self, caller: Caller, port: int, host: str, connected: str) -> Link:
         """An address that begins a session of `caller`, once.
 
-        On TLS if that is where the caller comes from (`host`), the service has pages there and no port is asked for;
-        else on loopback, where `port` 0 takes the one that it is on, or PORT.
+        On TLS if that is where the caller comes from (`host` and `connected` as of Address.is_own), the service has
+        pages there and no port is asked for; else on loopback, where `port` 0 takes the one that it is on, or PORT.
 
         Conflict when the port is taken, or another one than it is on already.
         """
         if host and self._remote is not None and not port:
-            if not self._remote.is_own(host):
+            if not self._remote.is_own(host, connected):
                 hint = f"kiban serve --name {host.partition(':')[0]}"
                 raise NotAllowed(f"The web manager does not go by the name {host[:80]}.", hint, code="wrong-host")
             return Link(f"https://{host}/login#{self._access.link(caller)}", LINK_SECONDS)
