@@ -68,6 +68,17 @@ def test_each_file_counts_once_and_for_whom_it_is(there: World) -> None:
     run(work())
 
 
+def test_a_link_to_another_file_system_is_no_part_of_that(there: World) -> None:
+    async def work() -> None:
+        host = await Host.open(there.paths)
+        (there.paths.media / "elsewhere.iso").symlink_to("/proc/sys/kernel/osrelease")
+        (room,) = (await commands.show(host)).file_systems
+        assert Path(room.path).stat().st_dev == there.paths.media.stat().st_dev
+        await host.close()
+
+    run(work())
+
+
 def test_many_who_ask_cost_no_more_than_one(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = 0
 

@@ -205,8 +205,8 @@ def _counted(host: Host, families: Sequence[DiskView]) -> _Count:
 
 
 def _add_link(count: _Count, link: LinkView, ids: Mapping[str, str]) -> None:
-    path = Path(link.path)
     try:
+        path = Path(link.path).resolve(strict=True)
         found = path.stat()
     except OSError:  # it has gone meanwhile
         return
@@ -245,8 +245,8 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _mount_point(path: Path, device: int) -> Path:
-    """The uppermost folder above a path that is on the same file system."""
-    place = path.resolve().parent
+    """The uppermost folder above a path that is on the same file system; what a link leads to is on another, maybe."""
+    place = path.parent.resolve()
     while place != place.parent and place.parent.stat().st_dev == device:
         place = place.parent
     return place
