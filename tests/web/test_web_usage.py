@@ -109,6 +109,13 @@ def test_the_list_shows_those_that_run(page: Page, ground: Ground, place: Place)
     expect(cell(page, "m1", "heartbeat")).to_have_text("Lost communication")
 
 
+def test_an_answer_that_breaks_off_is_asked_for_again(page: Page) -> None:
+    page.route(re.compile("/usage"), lambda route: route.fulfill(body="{"), times=1)
+    for _ in range(2):
+        with page.expect_response(re.compile("/usage")):
+            pass
+
+
 HIDE = """hidden => {
     Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});
     document.dispatchEvent(new Event('visibilitychange'));

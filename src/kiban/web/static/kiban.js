@@ -14,8 +14,10 @@ function inView(image) {
 
 async function renew(address, last) {
   kept.set(address, { url: last?.url, time: Date.now() });
-  const answer = await fetch(address).catch(() => null);
-  const url = answer?.ok ? URL.createObjectURL(await answer.blob()) : undefined;
+  const picture = await fetch(address)
+    .then((answer) => (answer.ok ? answer.blob() : null))
+    .catch(() => null);
+  const url = picture ? URL.createObjectURL(picture) : undefined;
   kept.set(address, { url, time: Date.now() });
   for (const image of document.querySelectorAll("img[data-screen]")) if (image.dataset.screen === address) show(image);
   if (last?.url) URL.revokeObjectURL(last.url);

@@ -12,8 +12,9 @@ async function ask() {
   if (document.hidden || asking || cells.length === 0) return;
   asking = true;
   const ids = [...new Set(cells.map((cell) => cell.dataset.usage))].slice(0, 100);
-  const answer = await fetch("/usage?" + ids.map((id) => "of=" + encodeURIComponent(id)).join("&")).catch(() => null);
-  const found = answer?.ok ? await answer.json() : {};
+  const found = await fetch("/usage?" + ids.map((id) => "of=" + encodeURIComponent(id)).join("&"))
+    .then((answer) => (answer.ok ? answer.json() : {}))
+    .catch(() => ({})); // also of an answer that breaks off
   for (const id of ids) figures.set(id, { figures: found[id], time: Date.now() });
   asking = false;
 }
