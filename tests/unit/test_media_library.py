@@ -109,6 +109,21 @@ def test_what_is_refused_or_broken_off_leaves_nothing(upload: Try, folder: Path,
     assert there(folder) == []
 
 
+def test_one_that_goes_while_the_library_is_read_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "stays.iso").write_bytes(ISO)
+    (folder / "goes.iso").write_bytes(ISO)
+    look = Path.is_file
+
+    def is_file(path: Path) -> bool:
+        found = look(path)
+        if path.name == "goes.iso":
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(Path, "is_file", is_file)
+    assert [image.name for image in library.stored(folder)] == ["stays.iso"]
+
+
 def test_a_second_one_of_the_name_waits_for_nobody(folder: Path) -> None:
     with library.arriving(folder, "a.iso", None) as first:
         first.write(ISO)

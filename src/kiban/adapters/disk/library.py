@@ -7,6 +7,7 @@ first bytes are there, and never kept in memory.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import unicodedata
@@ -159,7 +160,8 @@ def stored(folder: Path) -> list[Stored]:
 def _all(folder: Path) -> Iterator[Stored]:
     for path in folder.iterdir():
         if not path.name.startswith(".") and path.suffix.lower() in SUFFIXES and path.is_file():
-            yield _stored(path)
+            with contextlib.suppress(FileNotFoundError):  # it has been removed meanwhile
+                yield _stored(path)
 
 
 def _stored(path: Path) -> Stored:
