@@ -146,6 +146,16 @@ def test_a_tab_that_nobody_sees_asks_for_nothing(page: Page, place: Place) -> No
     page.wait_for_function("before => document.querySelector('.k-charts svg').innerHTML !== before", arg=before)
 
 
+def test_a_tab_that_is_opened_behind_others_asks_for_nothing(page: Page, place: Place) -> None:
+    page.add_init_script("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    page.get_by_role("link", name="m1", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("m1")
+    page.wait_for_timeout(2000)  # what was under way arrives
+    before = page.locator(".k-usage").inner_html()
+    _measured_anew(page, place)
+    assert page.locator(".k-usage").inner_html() == before
+
+
 def _measured_anew(page: Page, place: Place) -> None:
     """Wait for more samples, which somebody else asks for."""
     last = place.client.usage("m1").samples[-1].time

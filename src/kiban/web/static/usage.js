@@ -30,4 +30,7 @@ function fill() {
 
 setInterval(ask, USAGE_EVERY);
 setInterval(fill, 250);
-document.addEventListener("visibilitychange", () => emitEvent("seen", !document.hidden));
+// Said at first, too: a tab may be opened behind others.
+const tellSeen = () => emitEvent("seen", !document.hidden);
+document.addEventListener("visibilitychange", tellSeen);
+addEventListener("DOMContentLoaded", () => window.socket?.on("connect", tellSeen));
