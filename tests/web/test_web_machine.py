@@ -156,6 +156,8 @@ def test_one_that_is_removed_is_said_to_be_gone(page: Page, place: Place) -> Non
     visit(page, "m1")
     place.client.remove("m1")
     expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove")).to_have_count(0)
+    expect(page.locator(".k-bar .k-state")).to_be_hidden()
     page.reload()
     expect(page.get_by_text("There is no such machine any more.")).to_be_visible()
 

@@ -124,7 +124,9 @@ class MachinePage:
     def _gone(self) -> None:
         """The machine was removed."""
         self._note.set_text(self._words("gone"))
+        self._state.set_visibility(False)
         self._screen.set_visibility(False)
+        self._tree.show(None)
         for button in self._buttons.values():
             button.set_enabled(False)
 

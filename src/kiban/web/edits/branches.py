@@ -65,10 +65,10 @@ class Tree:
         self._card = ui.column().classes("k-card k-half")
         self._branches: Kept[str, Shown] | None = None
 
-    def show(self, view: MachineView) -> None:
-        """Bring it up to date."""
-        self._card.set_visibility(not view.problem)
-        if view.problem:
+    def show(self, view: MachineView | None) -> None:
+        """Bring it up to date; there is none of a machine that is gone or cannot be read."""
+        self._card.set_visibility(view is not None and not view.problem)
+        if view is None or view.problem:
             return
         if self._branches is None:
             self._branches = self._make(view)
