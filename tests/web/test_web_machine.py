@@ -142,6 +142,18 @@ def test_the_focus_stays_where_it_is_when_hardware_comes_and_goes(page: Page, cl
         assert part.evaluate("(now, then) => now === then", then)
 
 
+def test_the_focus_of_what_is_removed_goes_to_what_is_beside_it(page: Page, client: kiban.Client) -> None:
+    client.create("shrinks", generation=2, nics=[kiban.NicRequest(), kiban.NicRequest()])
+    visit(page, "shrinks")
+    for nic, beside in (("nic0", "Change nic1"), ("nic1", "Change: Firmware")):
+        page.get_by_role("button", name=f"Remove {nic}").press("Enter")
+        page.get_by_role("dialog").get_by_role("button", name="Remove").press("Enter")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        expect(page.get_by_role("button", name=f"Remove {nic}")).to_have_count(0)
+        expect(page.get_by_role("button", name=beside)).to_be_focused()
+    client.remove("shrinks")
+
+
 def test_a_viewer_sees_and_may_do_nothing(enter: Enter, place: Place) -> None:
     page = enter(place.as_("viewer"))
     visit(page, "m1")

@@ -40,8 +40,23 @@ setInterval(() => {
   for (const image of document.querySelectorAll("img[data-screen]")) if (inView(image)) look(image);
 }, 500);
 
-// A row that goes to another place among the others keeps the focus, which a browser takes from what is moved.
+// A row that goes to another place among the others keeps the focus, which a browser takes from what is moved. From what
+// is gone it goes to what is left around it: the device of a button, for example, that was removed in a dialog.
+const REACHED = "a[href], button:not([disabled]), input:not([disabled]), [tabindex='0']";
 let left = null;
+let around = [];
+
+addEventListener("focusin", (event) => {
+  if (event.target.closest("[id^=q-portal]")) return; // a dialog, which is there for something on the page
+  around = [];
+  for (let place = event.target; place !== document.body && place; place = place.parentElement) around.push(place);
+});
+
+function next() {
+  for (const place of around)
+    for (const found of place.isConnected ? place.querySelectorAll(REACHED) : []) if (found.offsetParent) return found;
+  return null;
+}
 
 addEventListener("focusout", (event) => {
   left = event.target;
@@ -51,8 +66,8 @@ addEventListener("focusout", (event) => {
 addEventListener("DOMContentLoaded", () => {
   const moved = (change) => [...change.removedNodes].some((node) => node.contains(left));
   new MutationObserver((changes) => {
-    if (!left?.isConnected || document.activeElement !== document.body) return;
-    if (changes.some(moved)) left.focus({ preventScroll: true });
+    if (!left || document.activeElement !== document.body || !changes.some(moved)) return;
+    (left.isConnected ? left : next())?.focus({ preventScroll: true });
   }).observe(document.body, { childList: true, subtree: true });
 });
 
