@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from boot_media import iso
 from engine_world import World
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from web_service import WAIT, Place
 
 import kiban
@@ -57,6 +57,22 @@ def test_images_come_are_told_of_and_go(page: Page, client: kiban.Client, disc: 
     expect(page.get_by_text("There is no image yet")).to_be_visible()
     assert client.media() == []
     client.remove("has")
+
+
+def test_what_is_chosen_while_another_is_sent_comes_after_it(page: Page, client: kiban.Client, disc: Path) -> None:
+    page.get_by_role("link", name="Library", exact=True).click()
+    held: list[Route] = []
+    page.route(
+        re.compile("/media/debian"),
+        lambda route: held.append(route) if route.request.method == "PUT" else route.continue_(),
+    )
+    for file in (disc, disc.with_name("dos.img")):
+        page.locator("input[type=file]").set_input_files(file)
+        expect(page.get_by_role("progressbar")).to_be_visible()
+    held[0].continue_()
+    for name in ("debian.iso", "dos.img"):
+        expect(row(page, name)).to_be_visible()
+        client.remove_medium(name)
 
 
 def test_what_a_machine_takes_meanwhile_stays(page: Page, client: kiban.Client, disc: Path) -> None:

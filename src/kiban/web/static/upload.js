@@ -47,8 +47,10 @@
   const send = async (zone, file) => {
     const words = zone.dataset;
     const box = zone.querySelector(".k-sending");
-    const asked = await fetch(`${address(file.name)}?size=${file.size}`).catch(() => null);
-    if (asked?.status !== 204) return say(zone, problem(asked ? await asked.text() : "", words), true);
+    const refused = await fetch(`${address(file.name)}?size=${file.size}`)
+      .then((answer) => answer.status !== 204 && answer.text())
+      .catch(() => "");
+    if (refused !== false) return say(zone, problem(refused, words), true);
     box.hidden = false;
     sending += 1;
     const { text, name } = await put(zone, file, words);
@@ -58,9 +60,11 @@
     if (name) emitEvent("k-arrived", name);
   };
 
-  const take = async (zone, files) => {
-    if (!zone.querySelector(".k-sending").hidden || zone.querySelector("input").disabled) return;
-    for (const file of files) await send(zone, file);
+  // what is dropped while others are sent waits for its turn
+  const waiting = new WeakMap();
+  const take = (zone, files) => {
+    if (zone.querySelector("input").disabled) return;
+    for (const file of files) waiting.set(zone, (waiting.get(zone) ?? Promise.resolve()).then(() => send(zone, file)));
   };
 
   const zoneOf = (event) => event.target.closest?.(".k-drop");
