@@ -43,7 +43,8 @@ def until(what: str, there: Callable[[], bool]) -> None:
 def run_guests(client: kiban.Client) -> None:
     """Have both guests at their prompts, and the third machine refused: the demo leaves its Secure Boot off."""
     if not client.machine(REFUSED).secure_boot:
-        client.stop(REFUSED, force=True)
+        if client.machine(REFUSED).state != "off":
+            client.stop(REFUSED, force=True)
         client.edit(REFUSED, secure_boot=True)
     for name in (*GENERATIONS.values(), REFUSED):
         if client.machine(name).state == "off":
