@@ -12,12 +12,14 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from kiban.engine.tokens import Caller, Tokens
 from kiban.errors import HostLacks, NotAllowed
 from kiban.web import access, patience, sessions
 from kiban.web.access import Access
 from kiban.web.address import Address, loopback, secret_name
+from kiban.web.gate import Gate
 from kiban.web.manager import Manager
 from kiban.web.patience import Patience, TooMany
 from kiban.web.sessions import Door, SessionFile
@@ -98,8 +100,10 @@ def test_a_link_is_for_the_address_that_was_called(tmp_path: Path) -> None:
         for host, connected in (("localhost:7443", "127.0.0.1"), ("192.0.2.1:7443", "192.0.2.1")):
             link = await manager.link(LOCAL, 0, host, connected)
             assert link.url.startswith(f"https://{host}/login#"), "no name, and nobody can point it elsewhere"
-        with pytest.raises(NotAllowed):
-            await manager.link(LOCAL, 0, "192.0.2.2:7443", "192.0.2.1")
+        for host, name in (("192.0.2.2:7443", "192.0.2.2"), ("[2001:db8::1]:7443", "2001:db8::1"), ("vms", "vms")):
+            with pytest.raises(NotAllowed) as refused:
+                await manager.link(LOCAL, 0, host, "192.0.2.1")
+            assert refused.value.hint == f"kiban serve --name {name}"
 
     asyncio.run(main())
 
@@ -250,6 +254,37 @@ def file_of(state: Path) -> Path:
 
 def seen(visit: access.Visit) -> tuple[object, ...]:
     return visit.caller, visit.door, visit.where, visit.id, visit.began
+
+
+def test_nothing_more_is_heard_of_an_upload_whose_session_is_over(doors: Access) -> None:
+    heard: list[str] = []
+    address = Address("https", 7443, frozenset({"localhost"}))
+
+    async def main() -> None:
+        key = doors.begin(doors.link(LOCAL), address.door)
+        visit = doors.find(key, address.door)
+        assert visit is not None
+
+        async def receive() -> Message:
+            if len(heard) == 1:
+                doors.end(visit)
+            return {"type": "http.request", "body": b"x", "more_body": True}
+
+        async def send(message: Message) -> None:
+            pass
+
+        async def upload(scope: Scope, receive: Receive, send: Send) -> None:
+            while "http.disconnect" not in heard and len(heard) < 5:
+                heard.append((await receive())["type"])
+
+        host = "localhost:7443"
+        headers = {"host": host, "origin": f"https://{host}", "cookie": f"{address.cookie}={key}"}
+        raw = [(name.encode(), value.encode()) for name, value in headers.items()]
+        scope = {"type": "http", "method": "PUT", "path": "/media/a.iso", "query_string": b"", "headers": raw}
+        await Gate(upload, doors, address)(scope | {"scheme": "https", "server": ("127.0.0.1", 7443)}, receive, send)
+
+    asyncio.run(main())
+    assert heard == ["http.request", "http.disconnect"]
 
 
 def test_when_a_token_was_used_is_told(tmp_path: Path) -> None:

@@ -86,6 +86,12 @@ def loopback(port: int, name: str) -> Address:
     return Address("http", port, frozenset({name, "127.0.0.1", "localhost"}))
 
 
+def name_in(host: str) -> str:
+    """The name in a `Host`, without its port and the brackets of IPv6."""
+    found = _HOST.fullmatch(host)
+    return found["name"].strip("[]") if found is not None else host
+
+
 def _literal(address: str) -> str:
     """An address as it stands in a URL."""
     try:

@@ -98,7 +98,7 @@ class Gate:
             self._access.end(visit)
             await Response(status_code=204)(scope, receive, send)
         else:
-            await self._app({**scope, "kiban.visit": visit}, receive, send)
+            await self._app({**scope, "kiban.visit": visit}, _heard(receive, visit), send)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = HTTPConnection(scope)
@@ -170,6 +170,16 @@ class Gate:
             if not self._address.secure:
                 raise
         return self._access.begin_by_token(secret, where)
+
+
+def _heard(receive: Receive, visit: Visit) -> Receive:
+    """Of a session that is over nothing more is heard, as if the browser had hung up: an upload may take hours."""
+
+    async def hear() -> Message:
+        message = await receive()
+        return {"type": "http.disconnect"} if visit.over.is_set() else message
+
+    return hear
 
 
 async def _secret(request: Request) -> str:

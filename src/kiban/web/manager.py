@@ -20,7 +20,7 @@ from kiban.api.web import Link
 from kiban.engine.tokens import Caller, Tokens
 from kiban.errors import Conflict, NotAllowed
 from kiban.web.access import LINK_SECONDS, Access
-from kiban.web.address import Address, loopback, secret_name
+from kiban.web.address import Address, loopback, name_in, secret_name
 from kiban.web.gate import Gate
 from kiban.web.inside import Inside
 from kiban.web.sessions import Door, SessionFile
@@ -80,7 +80,7 @@ class Manager:
         """
         if host and self._remote is not None and not port:
             if not self._remote.is_own(host, connected):
-                hint = f"kiban serve --name {host.partition(':')[0]}"
+                hint = f"kiban serve --name {name_in(host)}"
                 raise NotAllowed(f"The web manager does not go by the name {host[:80]}.", hint, code="wrong-host")
             return Link(f"https://{host}/login#{self._access.link(caller)}", LINK_SECONDS)
         async with self._starting:
