@@ -194,14 +194,17 @@ def test_who_leaves_with_a_key_held_leaves_nothing_behind(there: World) -> None:
 
 def test_several_look_but_not_too_many(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(display, "MOST", 2)
+    monkeypatch.setattr(display, "FOR_HANDS", 1)
 
     async def work(handle: Handle) -> None:
         first = await display.connect(handle, hands=False)
         await greet(first)
-        second = await display.connect(handle, hands=False)
+        with pytest.raises(Conflict, match="1 look"):
+            await display.connect(handle, hands=False)
+        second = await display.connect(handle, hands=True)
         await greet(second)
         with pytest.raises(Conflict, match="2 look"):
-            await display.connect(handle, hands=False)
+            await display.connect(handle, hands=True)
         first.close()
         second.close()
         async with asyncio.timeout(60):

@@ -21,6 +21,8 @@ from kiban.model.generations import GENERATIONS
 CHUNK = 65536
 MOST = 16
 """Viewers of one machine at a time; QEMU draws for each."""
+FOR_HANDS = 4
+"""Of these, which nobody takes who may only look: he keeps nobody out who has to do something."""
 HANDS = ("key", "pointer")
 """What only those may send who may use the machine."""
 _serial = itertools.count()
@@ -93,8 +95,9 @@ async def connect(handle: Handle, *, hands: bool) -> Viewer:
             f"Start it anew when it suits: kiban restart {handle.name}",
             code="no-console",
         )
-    if len(servers[0]["clients"]) >= MOST:
-        raise Conflict(f"{MOST} look at {handle.name} already.", "Close the console somewhere else.", code="too-many")
+    there = len(servers[0]["clients"])
+    if there >= MOST - (0 if hands else FOR_HANDS):
+        raise Conflict(f"{there} look at {handle.name} already.", "Close the console somewhere else.", code="too-many")
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
     try:

@@ -38,7 +38,7 @@ SAID: dict[str, str | tuple[str, str]] = {
         "Restart it when it suits.",
         "都合のよいときに再起動してください。",
     ),
-    "{most} look at {name} already.": "{name} の画面はすでに {most} か所で表示されています。",
+    "{there} look at {name} already.": "{name} の画面はすでに {there} か所で表示されています。",
     "Close the console somewhere else.": "ほかのコンソールを閉じてください。",
     "QEMU of {name} does not answer.": "{name} の QEMU が応答しません。",
     "Wait, or turn it off: kiban stop --force {name}": ("Wait, or turn it off.", "待つか、電源を切ってください。"),
