@@ -123,6 +123,22 @@ def test_work_that_was_never_begun_can_be_cancelled(tmp_path: Path) -> None:
     run(body())
 
 
+def cancelled_in(begun: asyncio.Event, work: jobs.Work, tmp_path: Path) -> Job:
+    """What becomes of a job that is cancelled once it has `begun` a step."""
+
+    async def body() -> Job:
+        kept = Jobs(tmp_path / "db", Bus())
+        job = kept.run("disks.clone", "", work)
+        await begun.wait()
+        kept.cancel(job.id)
+        over = await kept.wait(job.id, WAIT)
+        await kept.close()
+        return over
+
+    found: Job = run(body())
+    return found
+
+
 def test_a_cancel_in_the_last_step_comes_too_late(tmp_path: Path) -> None:
     begun = asyncio.Event()
 
@@ -131,16 +147,8 @@ def test_a_cancel_in_the_last_step_comes_too_late(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         return 42
 
-    async def body() -> None:
-        kept = Jobs(tmp_path / "db", Bus())
-        job = kept.run("disks.clone", "", lambda _: finished(last_step()))
-        await begun.wait()
-        kept.cancel(job.id)
-        over = await kept.wait(job.id, WAIT)
-        assert (over.state, over.result, over.error) == ("done", 42, None)
-        await kept.close()
-
-    run(body())
+    over = cancelled_in(begun, lambda _: finished(last_step()), tmp_path)
+    assert (over.state, over.result, over.error) == ("done", 42, None)
 
 
 def test_a_cancel_in_a_step_that_is_finished_stops_what_comes_after(tmp_path: Path) -> None:
@@ -159,16 +167,8 @@ def test_a_cancel_in_a_step_that_is_finished_stops_what_comes_after(tmp_path: Pa
             await whole(asyncio.sleep(0))
             cleaned.append("work")
 
-    async def body() -> None:
-        kept = Jobs(tmp_path / "db", Bus())
-        job = kept.run("machines.create", "web", work)
-        await begun.wait()
-        kept.cancel(job.id)
-        assert (await kept.wait(job.id, WAIT)).state == "cancelled"
-        assert cleaned == ["step", "work"]
-        await kept.close()
-
-    run(body())
+    assert cancelled_in(begun, work, tmp_path).state == "cancelled"
+    assert cleaned == ["step", "work"]
 
 
 def test_a_step_that_fails_is_what_a_job_says_that_was_cancelled_meanwhile(tmp_path: Path) -> None:
@@ -179,18 +179,10 @@ def test_a_step_that_fails_is_what_a_job_says_that_was_cancelled_meanwhile(tmp_p
         await asyncio.sleep(0)
         raise HostLacks("There is no space left.", "Free some")
 
-    async def body() -> None:
-        kept = Jobs(tmp_path / "db", Bus())
-        job = kept.run("disks.merge", "", lambda _: finished(step()))
-        await begun.wait()
-        kept.cancel(job.id)
-        over = await kept.wait(job.id, WAIT)
-        assert over.state == "failed"
-        assert over.error is not None
-        assert over.error["detail"] == "There is no space left."
-        await kept.close()
-
-    run(body())
+    over = cancelled_in(begun, lambda _: finished(step()), tmp_path)
+    assert over.state == "failed"
+    assert over.error is not None
+    assert over.error["detail"] == "There is no space left."
 
 
 def test_a_job_of_a_service_that_was_killed_is_lost(tmp_path: Path) -> None:

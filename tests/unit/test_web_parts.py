@@ -29,7 +29,7 @@ from kiban.errors import NotAllowed, NotFound
 from kiban.model.generations import GEN1, GEN2, Generation
 from kiban.model.outcome import Boot
 from kiban.model.roles import Role
-from kiban.web import board, bulk, contract, disktrees, forms, frame, hardware, jobwatch, pictures, rows, words
+from kiban.web import board, bulk, contract, disktrees, frame, hardware, jobwatch, pictures, rows, search, words
 from kiban.web.edits import order
 from kiban.web.pictures import Pictures
 from kiban.web.roster import Roster
@@ -150,7 +150,7 @@ def test_machines_are_found_by_all_words(text: str, names: list[str]) -> None:
 
 
 def test_no_more_is_sought_than_somebody_types() -> None:
-    assert [forms.sought(text) for text in (None, "", " Web  a", 7)] == [[], [], ["web", "a"], ["7"]]
+    assert [search.sought(text) for text in (None, "", " Web  a", 7)] == [[], [], ["web", "a"], ["7"]]
     endless = "web " * 200_000 + "nowhere"
     assert rows.find([VIEW], rows.Query(endless), words.Words("en")).total == 1
     assert len(disktrees.find([DiskView(path="/web", links=(), problem="")], endless, 50)[0]) == 1

@@ -117,8 +117,7 @@ def test_a_sessions_sockets_end_with_it(caller: Caller) -> None:
 def test_a_page_ends_with_its_session(caller: Caller, client: kiban.Client) -> None:
     """Whoever comes with another session, which may have another role, does not go on with it."""
     caller.enter()
-    page = re.findall(r"client_id\W+([0-9a-f-]{36})", caller.ask("GET", "/")[2].decode())[0]
-    address = f"{SOCKET}&client_id={page}&tab_id=1&document_id=1&next_message_id=0&implicit_handshake=true"
+    address = socket_of(caller.ask("GET", "/")[2])
     with caller.websocket(address) as line:
         assert joined(line).startswith("40")
         assert caller.ask("POST", "/logout")[0] == 204
@@ -130,6 +129,12 @@ def test_a_page_ends_with_its_session(caller: Caller, client: kiban.Client) -> N
         assert joined(line).startswith("44"), "refused"
 
 
+def socket_of(page: bytes) -> str:
+    """The WebSocket that a browser opens for a page that it was sent."""
+    (client,) = set(re.findall(rb"client_id\W+([0-9a-f-]{36})", page))
+    return f"{SOCKET}&client_id={client.decode()}&tab_id=1&document_id=1&next_message_id=0&implicit_handshake=true"
+
+
 def joined(line: ClientConnection) -> str:
     """What is said to who joins (socket.io's protocol): 40 is yes, 44 no."""
     line.recv(WAIT)
@@ -139,11 +144,9 @@ def joined(line: ClientConnection) -> str:
 
 def test_pages_that_are_asked_for_and_not_shown_do_not_pile_up(caller: Caller) -> None:
     caller.enter()
-    asked = [caller.ask("GET", path)[2].decode() for path in ("/jobs", "/nowhere") for _ in range(pages.WAITING)]
-    found = [re.findall(r"client_id\W+([0-9a-f-]{36})", page)[0] for page in asked]
-    for page, answer in ((found[0], "44"), (found[pages.WAITING], "40"), (found[-1], "40")):
-        address = f"{SOCKET}&client_id={page}&tab_id=1&document_id=1&next_message_id=0&implicit_handshake=true"
-        with caller.websocket(address) as line:
+    asked = [caller.ask("GET", path)[2] for path in ("/jobs", "/nowhere") for _ in range(pages.WAITING)]
+    for page, answer in ((asked[0], "44"), (asked[pages.WAITING], "40"), (asked[-1], "40")):
+        with caller.websocket(socket_of(page)) as line:
             assert joined(line).startswith(answer)
 
 

@@ -11,12 +11,12 @@ from nicegui import background_tasks, events, ui
 
 from kiban.engine.diskview import DiskView
 from kiban.engine.jobs import LIVE
-from kiban.web import disktrees
+from kiban.web import disktrees, search
 from kiban.web.base import Site
 from kiban.web.diskacts import Image
 from kiban.web.diskdialog import DiskDialog, NewDisk
 from kiban.web.disktrees import Family, Trees
-from kiban.web.forms import SOUGHT, readable, wanted
+from kiban.web.forms import readable, wanted
 from kiban.web.frame import Page, frame
 from kiban.web.jobwatch import follow
 from kiban.web.roster import Roster
@@ -64,8 +64,7 @@ class DisksPage:
         with ui.row().classes("k-bar"):
             ui.label(words("disks")).classes("k-title").props('role="heading" aria-level="1"')
             ui.space()
-            search = ui.input(words("search"), on_change=self._seek).classes("k-search")
-            search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
+            search.field(words, self._seek)
             new = ui.button(words("new disk"), icon="add", on_click=lambda: NewDisk(self._page))
             self._grey(new.props("unelevated no-caps"), "disks.create")
         with ui.row().classes("k-bar k-lookbar"):

@@ -13,9 +13,9 @@ from kiban.engine.diskview import DiskView, LinkView, Use
 from kiban.engine.view import MachineView
 from kiban.model.units import format_size
 from kiban.web.diskacts import Image
-from kiban.web.forms import sought
 from kiban.web.frame import Page, tell
 from kiban.web.kept import Kept
+from kiban.web.search import sought
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,6 @@ from kiban.web.words import Words
 from kiban.wire.base import Wire
 
 T = TypeVar("T", bound=Wire)
-SOUGHT = 200
-"""Characters of a search; every machine is compared with each word of it whenever one changes."""
-
-
-def sought(text: object) -> list[str]:
-    """The words of a search, whatever a browser sends as one."""
-    return str(text or "")[:SOUGHT].casefold().split()
 
 
 def readable(words: Words) -> dict[str, str]:

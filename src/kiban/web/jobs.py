@@ -12,9 +12,9 @@ from nicegui import events, ui
 
 from kiban.engine.jobs import LIVE, Job
 from kiban.errors import KibanError
+from kiban.web import search
 from kiban.web.base import Site
 from kiban.web.cells import column, fill
-from kiban.web.forms import SOUGHT, sought
 from kiban.web.frame import Page, frame
 from kiban.web.jobcard import JobCard, outcome, stop, stoppable
 from kiban.web.jobwatch import follow, title
@@ -54,8 +54,7 @@ class JobsPage:
         with ui.row().classes("k-bar"):
             ui.label(page.words("jobs")).classes("k-title").props('role="heading" aria-level="1"')
             ui.space()
-            search = ui.input(page.words("search"), on_change=self._seek).classes("k-search")
-            search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
+            search.field(page.words, self._seek)
         self._table = self._make_table()
         self._show()
         follow(page.session, self._show)
@@ -85,7 +84,7 @@ class JobsPage:
 
     def _show(self) -> None:
         """Bring the table up to date; only what differs is sent to the browser."""
-        wanted = sought(self._text)
+        wanted = search.sought(self._text)
         found = [job for job in reversed(self._page.session.host.jobs.list()) if self._matches(job, wanted)]
         self._number = max(1, min(self._number, -(-len(found) // self._size)))
         pages = {"page": self._number, "rowsPerPage": self._size, "rowsNumber": len(found)}

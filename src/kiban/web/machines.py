@@ -8,10 +8,9 @@ import html
 from fastapi import Request
 from nicegui import events, ui
 
-from kiban.web import bulk, rows
+from kiban.web import bulk, rows, search
 from kiban.web.base import Site
 from kiban.web.cells import column, fill
-from kiban.web.forms import SOUGHT
 from kiban.web.frame import Page, frame, sure
 from kiban.web.roster import Roster
 
@@ -62,8 +61,7 @@ class MachinesPage:
         self._page, self._roster, self._words = page, roster, page.words
         self._query = rows.Query()
         with ui.row().classes("k-bar"):
-            self._search = ui.input(self._words("search"), on_change=self._seek).classes("k-search")
-            self._search.props(f'dense outlined clearable debounce=150 type="search" maxlength={SOUGHT}')
+            self._search = search.field(self._words, self._seek)
             self._count = ui.label().classes("k-soft").props('role="status"')
             ui.space()
             self._chosen = ui.label().classes("k-soft")

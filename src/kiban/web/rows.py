@@ -12,7 +12,7 @@ from typing import Any
 from kiban.engine.view import MachineView
 from kiban.model.states import ALIVE
 from kiban.model.units import format_size
-from kiban.web.forms import sought
+from kiban.web.search import sought
 from kiban.web.words import Words
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
