@@ -19,9 +19,12 @@ class Boot:
         self.rule = Rule(fresh=fresh)
         self.seconds = 0.0
 
-    def see(self, stage: Stage, size: tuple[int, int] = FIRMWARE, *, read: int = 0, entry: str = "") -> BootState:
+    def see(
+        self, stage: Stage, size: tuple[int, int] = FIRMWARE, *, read: int = 0, entry: str = "", picture: int = 0
+    ) -> BootState:
         self.seconds += 1
-        self.rule.look(Words(stage, entry, "", f"{stage} {entry}", size), seconds=self.seconds, read=read)
+        words = Words(stage, entry, "", f"{stage} {entry}", size, picture)
+        self.rule.look(words, seconds=self.seconds, read=read)
         return self.rule.state
 
 
@@ -93,6 +96,21 @@ def test_a_screen_that_is_dark_for_long() -> None:
     states = [boot.see("dark") for _ in range(2 * int(LONG))]
     assert states[0] == "firmware"
     assert (states[-1], boot.rule.over) == ("started", False)
+
+
+def test_a_program_in_the_first_mode_when_no_look_fell_into_the_firmwares() -> None:
+    boot = Boot()
+    assert {boot.see("dark", PLACEHOLDER) for _ in range(2 * int(LONG))} == {"firmware"}
+    states = [boot.see("dark", PLACEHOLDER, picture=1 + n) for n in range(int(LONG) + 2)]
+    assert states == ["firmware"] * (int(LONG) + 1) + ["started"]
+
+
+def test_what_is_drawn_in_the_first_mode_is_no_mode_of_its_own() -> None:
+    boot = Boot()
+    boot.see("dark", PLACEHOLDER)
+    boot.see("dark", PLACEHOLDER, picture=1)
+    assert boot.see("dark", picture=2) == boot.see("dark", picture=2) == "firmware"
+    assert boot.see("dark", OTHER, picture=3) == "started"
 
 
 def test_of_a_guest_that_ran_before_nothing_is_known_until_it_is_seen() -> None:

@@ -119,7 +119,7 @@ def test_what_is_wrong_is_said_at_its_field(page: Page, media: Path, place: Plac
         field = page.get_by_label(label, exact=True)
         right = field.input_value()
         field.fill(wrong)
-        expect(page.get_by_text(reason)).to_be_visible()
+        expect(page.get_by_role("alert").filter(has_text=reason)).to_be_visible()  # and, later, instead of the command
         press(page, "Create")
         field.fill(right)
         expect(page.get_by_text(reason)).to_have_count(0)

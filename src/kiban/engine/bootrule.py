@@ -18,7 +18,7 @@ KERNEL = 6 << 20
 SETTLE = 10.0
 """Seconds after which a loader that says nothing is one that was not refused what it loads next."""
 LONG = 60.0
-"""Seconds without any text, once the screen has its mode, after which it is taken for somebody else's."""
+"""Seconds without any text, once somebody draws on the screen, after which it is taken for somebody else's."""
 DARK = 2
 """Looks without any text after which the screen is somebody else's; one may fall between clearing and writing."""
 
@@ -34,6 +34,8 @@ class Rule:
         self._dark = 0  # looks
         self._since_dark = 0.0
         self._modes: list[tuple[int, int]] = []  # QEMU's own before there is any, the firmware's, an operating system's
+        self._first = 0  # picture
+        self._is_drawn = False  # whether it is not QEMU's own any more
         self._handed = ""
         self._since = 0.0
 
@@ -45,9 +47,7 @@ class Rule:
             seconds: time of the look, on any clock.
             read: bytes read of disks and DVDs since the start.
         """
-        if [words.size] != self._modes[-1:]:
-            self._modes.append(words.size)
-            self._since_dark = seconds
+        self._compare(words, seconds)
         match words.stage:
             case "dark":
                 self._in_the_dark(words, seconds, read)
@@ -71,13 +71,27 @@ class Rule:
         elif words.stage == "firmware":
             self._handed = ""
 
+    def _compare(self, words: Words, seconds: float) -> None:
+        """Whose mode and picture it is. A program may go back to the mode that QEMU began with, and no look may have
+        fallen into the firmware's.
+        """
+        if not self._modes:
+            self._first = words.picture
+        is_mode = [words.size] != self._modes[-1:]
+        if is_mode:
+            self._modes.append(words.size)
+        is_stroke = not self._is_drawn and (len(self._modes) > 1 or words.picture != self._first)
+        self._is_drawn = self._is_drawn or is_stroke
+        if is_mode or is_stroke:
+            self._since_dark = seconds
+
     def _in_the_dark(self, words: Words, seconds: float, read: int) -> None:
         self._since_dark = self._since_dark if self._dark else seconds
         self._dark += 1
         if self._dark >= DARK and (self._seen or read > KERNEL or len(self._modes) > 2):
             self._enter("started", words)
             self.over = True
-        elif len(self._modes) > 1 and seconds - self._since_dark > LONG:
+        elif self._is_drawn and seconds - self._since_dark > LONG:
             self._enter("started", words)
 
     def _enter(self, state: BootState, words: Words) -> None:

@@ -13,6 +13,8 @@ import asyncio
 import contextlib
 import logging
 import time
+import zlib
+from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from kiban.adapters.screen import text
@@ -148,7 +150,7 @@ def _note(looking: asyncio.Task[Words]) -> None:
 
 async def _words(handle: Handle) -> Words:
     picture = await screen.picture(handle, "ppm")
-    return await asyncio.to_thread(lambda: understand(text.read(picture)))
+    return await asyncio.to_thread(lambda: replace(understand(text.read(picture)), picture=zlib.crc32(picture)))
 
 
 async def _bytes_read(handle: Handle) -> int:

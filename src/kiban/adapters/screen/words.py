@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from kiban.adapters.screen.text import Text
@@ -37,6 +37,8 @@ class Words:
     words: str = ""
     size: tuple[int, int] = (0, 0)
     """The screen's, in pixels."""
+    picture: int = field(default=0, compare=False)
+    """A number of the whole picture: with another one something was drawn, readable or not."""
 
 
 @dataclass(frozen=True)
