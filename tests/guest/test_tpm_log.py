@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,14 +21,23 @@ from kiban.errors import Conflict, KibanError, NotFound, NotInGeneration
 from kiban.model.requests import DiskRequest
 
 
-@pytest.fixture
-def measured(make: MakeGuest, probe: Path) -> Guest:
-    """A machine with a TPM whose guest is up."""
+@pytest.fixture(scope="module")
+def booted(service: Service, probe: Path) -> Iterator[Guest]:
+    """A machine with a TPM, booted once for all tests here: they only look, and the last one resets it."""
     disk = DiskRequest(path=str(probe / "probe.qcow2"), format="qcow2", copy=True)
-    guest = make("measured", 2, disks=[disk], nics=[], tpm=True)
-    guest.up()
-    guest.sh("[ -d /sys/kernel/security/tpm0 ] || mount -t securityfs none /sys/kernel/security")
-    return guest
+    service.client.create("measured", generation=2, memory=512 * MIB, disks=[disk], nics=[], tpm=True)
+    guest = Guest(service.client, "measured")
+    yield guest
+    guest.off()
+    service.client.remove(guest.name)
+
+
+@pytest.fixture
+def measured(booted: Guest) -> Guest:
+    """The same machine with its guest up."""
+    booted.up()
+    booted.sh("[ -d /sys/kernel/security/tpm0 ] || mount -t securityfs none /sys/kernel/security")
+    return booted
 
 
 def texts(log: MeasuredBoot) -> list[str]:
