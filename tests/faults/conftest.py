@@ -3,9 +3,13 @@
 
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))  # what makes disks, and finds ports
 from faults_ground import Ground, fresh
 
 # a shell that runs this in its background has told it to ignore Ctrl-C, which the commands here would inherit

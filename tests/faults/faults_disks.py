@@ -7,16 +7,14 @@ Contents are read back by qemu-img, which finds a child's parent by the name in 
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiban.client import Client
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
 from chain_makers import Made, contents, vhdx
+
+from kiban.client import Client
 
 MIB = 1 << 20
 SIZE = 24 * MIB

@@ -14,6 +14,7 @@ import pytest
 from faults_dying import Dying
 from faults_ground import Ground, Qmp, eventually
 from faults_invariants import check, usable
+from free_ports import free_port
 
 from kiban.client import Client
 from kiban.model.machine import Forward
@@ -117,19 +118,14 @@ def _with_tpm(client: Client) -> None:
     _off(client)
 
 
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 OLD, NEW = (
-    Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=22) for port in (_free(), _free())
+    Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=22)
+    for port in (free_port(), free_port())
 )
 
 

@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from rig import MIB, Guest, until
 
 from kiban.errors import Conflict
@@ -52,9 +53,7 @@ def test_an_adapter_comes_and_goes(guest: Guest) -> None:
 
 def test_an_adapter_is_changed_in_its_place(guest: Guest) -> None:
     """Ports that lead in open and close, and the cable is unplugged and plugged in, as guest and host see it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     way = Forward(protocol="tcp", host_address="127.0.0.1", host_port=port, guest_port=7007)
     nic = guest.view.nics[0]
     card = f"card=$(grep -l {nic.mac} /sys/class/net/*/address | cut -d / -f 5)"
