@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kiban.errors import BadInput, Conflict, Failed, NotAllowed
+from kiban.keepalive import notice_the_dead
 from kiban.paths import Paths, private
 
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:]+)):(?P<port>\d{1,5})")
@@ -89,16 +90,9 @@ def tcp_socket(address: str) -> Iterator[socket.socket]:
         listener.close()
         raise _cannot_listen(address, error) from error
     with listener:
-        _notice_the_dead(listener)
+        notice_the_dead(listener)
         listener.listen(_BACKLOG)
         yield listener
-
-
-def _notice_the_dead(listener: socket.socket) -> None:
-    """Have the kernel end connections whose other side has gone without a word; those accepted here inherit it."""
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
-        listener.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 def _cannot_listen(address: str, error: OSError) -> Exception:

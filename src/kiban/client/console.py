@@ -22,6 +22,7 @@ from websockets.uri import parse_uri
 
 from kiban.client.transport import ANSWER, Transport
 from kiban.errors import KibanError, NoService, NotAllowed, TimedOut
+from kiban.keepalive import notice_the_dead
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -75,7 +76,7 @@ class Console:
         if refused is not None:
             raise self._transport.lost(refused) from refused
         if self._line.family != socket.AF_UNIX:
-            _notice_the_dead(self._line)
+            notice_the_dead(self._line)
         self._line.setblocking(False)
 
     # for those who wait for it alone
@@ -219,10 +220,3 @@ class Console:
         if not self._over:
             self._over = True
             self._error = self._transport.lost(error)
-
-
-def _notice_the_dead(line: socket.socket) -> None:
-    """Have the kernel end it within a minute when the service's host, or the way to it, has gone without a word."""
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for option, value in ((socket.TCP_KEEPIDLE, 30), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 3)):
-        line.setsockopt(socket.IPPROTO_TCP, option, value)
