@@ -10,7 +10,7 @@ from kiban.engine.host import Host
 
 async def screenshot(host: Host, name: str) -> bytes:
     """What the guest shows, as a PNG."""
-    return await screen.screenshot(host.find(name))
+    return await host.shots.take(host.find(name))
 
 
 async def type_text(host: Host, name: str, text: str) -> None:

@@ -23,6 +23,7 @@ from kiban.engine.events import Bus
 from kiban.engine.handle import Handle
 from kiban.engine.history import History
 from kiban.engine.jobs import Jobs
+from kiban.engine.shots import Shots
 from kiban.engine.usage import Meters
 from kiban.errors import Conflict, HostLacks, KibanError, NotFound
 from kiban.paths import Paths
@@ -51,6 +52,7 @@ class Host:
         self.looks = asyncio.Semaphore(len(os.sched_getaffinity(0)))  # of all audits together, at what machines boot
         self.meters = Meters()
         self.history = History()
+        self.shots = Shots()
         self._names: set[str] = set()  # of machines that are being made or renamed
         self._upkeep: list[asyncio.Task[None]] = []
 

@@ -15,11 +15,6 @@ HOLD_MS = 20
 MAX_PICTURE = 256 * 1024 * 1024
 
 
-async def screenshot(handle: Handle) -> bytes:
-    """The guest's screen as a PNG."""
-    return await picture(handle, "png")
-
-
 async def picture(handle: Handle, form: Literal["png", "ppm"]) -> bytes:
     """The guest's screen. A PPM takes QEMU a fraction of the time, during which its devices stand still."""
     handle.check("look at")

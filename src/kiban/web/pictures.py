@@ -2,6 +2,7 @@
 """Pictures of screens for many lookers at once: each screen at most every few seconds, few screens at a time.
 
 A machine's devices stand still while QEMU makes one, so how often that is must not depend on how many browsers look.
+They are screenshots (`kiban.engine.shots`); few are asked for at a time, so that a person's own finds no queue.
 """
 
 from __future__ import annotations
