@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import re
-from urllib.parse import unquote
+from collections.abc import Mapping
+from urllib.parse import parse_qs, unquote
 
 import pytest
+from engine_world import World
 from playwright.sync_api import Page
 from web_caller import SOCKET, Caller, hear
 from web_service import WAIT
@@ -140,6 +142,24 @@ def joined(line: ClientConnection) -> str:
     line.recv(WAIT)
     line.send("40")
     return str(line.recv(WAIT))
+
+
+def test_a_browser_writes_nothing_into_the_log(caller: Caller, there: World) -> None:
+    caller.enter()
+    address = socket_of(caller.ask("GET", "/")[2])
+    who = {"client_id": parse_qs(address)["client_id"][0]}
+    with caller.websocket(address) as line:
+        assert joined(line).startswith("40")
+        line.send(event("log", who | {"level": "error", "message": "disk0 is lost"}))
+        line.send(event("ack", who | {"next_message_id": 0}, answer="7"))
+        while not str(line.recv(WAIT)).startswith("437"):
+            pass
+    assert "disk0" not in there.paths.log.read_text()
+
+
+def event(name: str, what: Mapping[str, object], answer: str = "") -> str:
+    """Something that a browser tells (socket.io's protocol), and whether it wants an answer, by that number."""
+    return f"42{answer}{json.dumps([name, what])}"
 
 
 def test_pages_that_are_asked_for_and_not_shown_do_not_pile_up(caller: Caller) -> None:

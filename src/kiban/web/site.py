@@ -22,6 +22,7 @@ from kiban.web import (
     machines,
     newmachine,
     pages,
+    pagesockets,
     pictures,
     upload,
     usage,
@@ -66,6 +67,7 @@ def create(host: Host, commands: Mapping[str, Command], roster: Roster, access: 
         app.add_route(f"/{name}", _file(name))
     app.add_middleware(pages.Pages)
     access.on_end = pages.end
+    pagesockets.tame()
     for part in PARTS:
         part.add(Site(app, host, commands, roster, access))
     ui.run_with(
