@@ -10,6 +10,23 @@ from websockets.exceptions import InvalidState
 class WebSocket(WebSocketsSansIOProtocol):
     """One connection."""
 
+    _pong = b""
+    """The answer to the last ping of one who does not read what he is sent, for when he does."""
+
+    def handle_ping(self) -> None:
+        """Answer, if there is room; uvicorn would keep as many answers as somebody asks for and does not read."""
+        pongs = self.conn.data_to_send()  # of all pings that came together
+        if self.writable.is_set():
+            self.transport.write(b"".join(pongs))
+        elif pongs:
+            self._pong = pongs[-1]  # which answers the earlier ones, too (RFC 6455, 5.5.3)
+
+    def resume_writing(self) -> None:
+        """There is room again."""
+        super().resume_writing()
+        pong, self._pong = self._pong, b""
+        self.transport.write(pong)
+
     def shutdown(self) -> None:
         """Say that the server goes, and hang up."""
         try:
