@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Any, cast
 
+import pytest
 import uvicorn
 from engine_world import run
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.server import ServerState
 from websockets.client import ClientProtocol
 from websockets.frames import Frame
 from websockets.uri import parse_uri
 
+from kiban.api import gate, websocket
 from kiban.api.websocket import WebSocket
 
 
@@ -42,7 +46,9 @@ class Line:
         self.written += data
 
     def abort(self) -> None:
-        self.aborted.set()
+        if not self.aborted.is_set():
+            self.aborted.set()
+            self.end.connection_lost(None)
 
     def get_extra_info(self, _: str) -> Any:
         return None
@@ -65,9 +71,7 @@ async def accept(_: Any, receive: Any, send: Any) -> None:
 def test_pongs_of_one_who_does_not_read_are_not_kept() -> None:
     async def main() -> None:
         line = Line(accept)
-        line.say()
-        while not line.written:
-            await asyncio.sleep(0)
+        await shown(line)
         line.pongs()
         line.there.send_ping(b"a")
         line.say()
@@ -80,5 +84,67 @@ def test_pongs_of_one_who_does_not_read_are_not_kept() -> None:
         assert line.written == b""
         line.end.resume_writing()
         assert line.pongs() == [b"c"]
+
+    run(main())
+
+
+async def shown(line: Line) -> None:
+    """Wait until it is a WebSocket."""
+    line.say()
+    while not line.written:
+        await asyncio.sleep(0)
+
+
+class Page:
+    """Serves as engine.io does: who reads and who writes go on when they are cancelled, until the line is gone."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        self.served = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await gate.while_it_lasts(self.over.wait(), self._page, scope, receive, send)
+
+    async def _page(self, _: Any, receive: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+        writing = asyncio.create_task(self._write(send))
+        with contextlib.suppress(asyncio.CancelledError):
+            while (await receive())["type"] != "websocket.disconnect":
+                pass
+        await asyncio.wait({writing})
+        self.served.set()
+
+    async def _write(self, send: Any) -> None:
+        with contextlib.suppress(ClientDisconnected):
+            while True:
+                await send({"type": "websocket.send", "text": "news"})
+                await asyncio.sleep(0)
+
+
+def test_what_is_over_ends_though_the_other_side_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gate, "LAST_WORDS", 0.01)
+
+    async def main() -> None:
+        page = Page()
+        line = Line(page)
+        await shown(line)
+        line.end.pause_writing()
+        page.over.set()
+        await line.aborted.wait()
+        await page.served.wait()
+
+    run(main())
+
+
+def test_a_line_that_was_served_goes_though_the_other_side_takes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(websocket, "LAST_WORDS", 0.01)
+
+    async def serve(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "websocket.accept"})
+
+    async def main() -> None:
+        line = Line(serve)
+        await shown(line)
+        await line.aborted.wait()
 
     run(main())

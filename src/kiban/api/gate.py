@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LOOK = 1.0
 """Seconds between looks at whether the token of a WebSocket is still good."""
+LAST_WORDS = 5.0
+"""Seconds that a WebSocket may take to end, which it does not while the other side takes nothing."""
 NO_MORE = 1008
 """RFC 6455, 7.4.1: what comes violates a policy."""
 
@@ -128,9 +130,14 @@ async def while_it_lasts(
             serving.result()
             return
         serving.cancel()
-        await asyncio.wait({serving})
-        if not closed:
-            await send({"type": "websocket.close", "code": NO_MORE})
+        try:
+            async with asyncio.timeout(LAST_WORDS):
+                await asyncio.wait({serving})
+                if not closed:
+                    await send({"type": "websocket.close", "code": NO_MORE})
+        except TimeoutError:
+            scope["state"]["hang_up"]()
+            await asyncio.wait({serving})
     finally:
         over.cancel()
         serving.cancel()

@@ -1,17 +1,34 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Uvicorn's WebSockets, able to be shut down while the other side hangs up; loaded when the first one comes."""
+"""Uvicorn's WebSockets, also for those who do not read what they are sent; loaded when the first one comes."""
 
 from __future__ import annotations
 
+import asyncio
+
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
+from websockets.http11 import Request
+
+LAST_WORDS = 20.0
+"""Seconds in which the other side may take the last of what it was sent."""
 
 
 class WebSocket(WebSocketsSansIOProtocol):
-    """One connection."""
+    """One connection. `scope["state"]["hang_up"]` ends it at once, without what it has not taken yet."""
 
     _pong = b""
     """The answer to the last ping of one who does not read what he is sent, for when he does."""
+
+    def handle_connect(self, event: Request) -> None:
+        """Begin to serve it."""
+        super().handle_connect(event)
+        if not self.close_sent:
+            self.scope["state"]["hang_up"] = self.transport.abort
+
+    def on_task_complete(self, task: asyncio.Task[None]) -> None:
+        """It has been served: uvicorn would keep it for as long as the other side takes nothing."""
+        super().on_task_complete(task)
+        self.loop.call_later(LAST_WORDS, self.transport.abort)
 
     def handle_ping(self) -> None:
         """Answer, if there is room; uvicorn would keep as many answers as somebody asks for and does not read."""
