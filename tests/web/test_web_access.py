@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 from collections.abc import Mapping
 from urllib.parse import parse_qs, unquote
 
@@ -155,6 +156,26 @@ def test_a_browser_writes_nothing_into_the_log(caller: Caller, there: World) -> 
         while not str(line.recv(WAIT)).startswith("437"):
             pass
     assert "disk0" not in there.paths.log.read_text()
+
+
+def test_who_reads_nothing_is_hung_up_on_and_may_come_back(caller: Caller) -> None:
+    caller.enter()
+    address = socket_of(caller.ask("GET", "/")[2])
+    who = {"client_id": parse_qs(address)["client_id"][0]}
+    asking = event("ack", who | {"next_message_id": 0}, answer="9" * 100)
+    with caller.websocket(address) as line:
+        assert joined(line).startswith("40")
+        line.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel reads megabytes for him
+        with pytest.raises(ConnectionClosed):
+            ask_for_ever(line, asking)
+    with caller.websocket(address) as line:
+        assert joined(line).startswith("40")
+
+
+def ask_for_ever(line: ClientConnection, what: str) -> None:
+    """Ask, and read none of the answers but the few that the library takes by itself."""
+    while True:
+        line.send(what)
 
 
 def event(name: str, what: Mapping[str, object], answer: str = "") -> str:
