@@ -59,6 +59,23 @@ def test_all_hear_the_guest_and_each_may_type(there: World) -> None:
     at(there, work)
 
 
+def test_of_several_terminals_one_answers_the_guest(there: World) -> None:
+    async def work(handle: Handle) -> None:
+        ports = [await comport.attach(handle, 1) for _ in range(3)]
+        await ports[0].write(b"\x1b[5n")
+        for port in ports:
+            await hear(port, b"\x1b[5n" * 2)  # two questions: the guest here says everything twice
+        for port in ports:
+            port.type(b"\x1b[0n")
+        ports[0].type(b"!")
+        said = b""
+        while said.count(b"!") < 2:
+            said += await ports[0].read()
+        assert said.count(b"\x1b[0n") == 2 * 2
+
+    at(there, work)
+
+
 def test_the_last_who_leaves_frees_the_port(there: World) -> None:
     async def work(handle: Handle) -> None:
         ports = [await comport.attach(handle, 1) for _ in range(2)]

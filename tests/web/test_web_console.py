@@ -247,6 +247,26 @@ def test_a_com_port_is_a_terminal_for_several(enter: Enter, place: Place) -> Non
             expect(each).to_contain_text(word * 2)
 
 
+def test_of_several_browsers_one_answers_the_guest(enter: Enter, place: Place) -> None:
+    pages = [enter(), enter()]
+    rows = [terminal(page, place) for page in pages]
+    for each in rows:
+        expect(each).to_contain_text("ready")
+    with place.as_("operator").console("m1") as guest:
+        guest.write(b"\x1b[5nmark")  # it says everything twice, so it asks two questions
+        for each in rows:
+            expect(each).to_contain_text("markmark")
+        for page, key in zip(pages, "xy", strict=True):  # typed after what the terminal has answered
+            page.locator(".k-terminal .xterm").click()
+            page.keyboard.insert_text(key)
+            for each in rows:
+                expect(each).to_contain_text(key * 2)
+        said = b""
+        while not said.endswith(b"yy"):
+            said += guest.read(WAIT)
+    assert said.count(b"\x1b[0n") == 2 * 2
+
+
 def test_a_terminal_is_left_with_keys_and_waits_for_its_machine(page: Page, place: Place) -> None:
     rows = terminal(page, place)
     expect(rows).to_contain_text("ready")

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 
 from kiban.engine import chardev
 from kiban.engine.handle import Handle
+from kiban.engine.questions import Questions
 from kiban.errors import Conflict, Failed, NotFound
 from kiban.model.machine import Com
 
@@ -57,7 +58,7 @@ class Port:
         await self._line.write(data)
 
     def type(self, data: bytes) -> None:
-        """Type at once; Conflict when the guest takes nothing."""
+        """Type at once, unless it answers what another has answered; Conflict when the guest takes nothing."""
         self._line.type(data)
 
     def close(self) -> None:
@@ -80,6 +81,7 @@ class Line:
         self._opening = asyncio.Lock()
         self._ports: set[Port] = set()
         self._said = b""
+        self._questions = Questions()
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -124,6 +126,7 @@ class Line:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(CHUNK):
                 self._said = (self._said + data)[-KEPT:]
+                self._questions.hear(data)
                 for port in [*self._ports]:
                     port.hear(data)
         if self._writer is writer:
@@ -134,6 +137,7 @@ class Line:
 
     async def write(self, data: bytes) -> None:
         """Pass on what somebody types, a step whenever there is room."""
+        self._questions.take(data)  # also as the answer that it may be: programs say what they like
         writer = self._writer
         for start in range(0, len(data), STEP):
             if writer is None or writer is not self._writer:
@@ -144,8 +148,8 @@ class Line:
 
     def type(self, data: bytes) -> None:
         """Pass on what somebody types; Conflict when the guest takes nothing."""
-        if self._writer is None:
-            return  # it has just ended, which is told to who reads
+        if self._writer is None or not self._questions.take(data):
+            return  # it has just ended, which is told to who reads; or somebody else has answered
         if self._writer.transport.get_write_buffer_size() > CHUNK:
             raise Conflict(f"The guest of {self._handle.name} does not read its COM{self._number}.", "Wait.")
         self._writer.write(data)
