@@ -135,7 +135,6 @@ def test_a_viewer_looks_and_cannot_touch(enter: Enter, page: Page, place: Place,
     for button in viewer.locator(".k-console-bar button[title='Your role may not do this.']").all():
         expect(button).to_be_disabled()
     visit(page, place).click()
-    hands.write_text("")
     page.keyboard.press("k")
     shows(viewer, after("k"))
     assert "0x76" not in hands.read_text()
@@ -184,7 +183,7 @@ def test_it_fills_the_window_or_the_whole_display(page: Page, place: Place) -> N
     page.wait_for_function("document.querySelector('.k-console canvas').offsetWidth === 320")
     page.get_by_label("Full screen").click()
     page.wait_for_function("document.fullscreenElement?.classList.contains('k-console')")
-    assert canvas.evaluate("canvas => canvas === document.activeElement"), "it is for typing"
+    expect(canvas).to_be_focused()  # it is for typing
 
 
 def test_text_is_typed_or_refused_as_a_whole(page: Page, place: Place) -> None:
@@ -203,6 +202,14 @@ def test_a_disc_that_is_not_there_is_refused(page: Page, place: Place, there: Wo
     form.get_by_role("textbox").fill(str(there.root / "none.iso"))
     form.get_by_role("button", name="Insert", exact=True).click()
     expect(form).to_contain_text("There is no file")
+    disc = there.root / "a.iso"
+    disc.write_bytes(bytes(16 * 2048) + b"\x01CD001" + bytes(16 * 2048))
+    place.client.insert("m1", "dvd0", str(disc))  # somebody else, meanwhile: the form stays
+    place.client.pause("m1")
+    expect(page.locator(".k-console-bar .k-state")).to_have_text("Paused")  # so the page knows of the disc, too
+    place.client.resume("m1")
+    form.get_by_role("button", name="Cancel").click()
+    expect(form).to_have_count(0)
 
 
 def test_the_picture_is_saved(page: Page, place: Place) -> None:

@@ -24,7 +24,7 @@ class Discs:
     """
 
     def __init__(self, page: Page, button: ui.button, now: Callable[[], MachineView]) -> None:
-        self._page, self._now = page, now
+        self._page, self._now, self._place = page, now, ui.context.slot.parent
         self._seen: tuple[tuple[str, bool], ...] = ()
         with button:
             self._menu = ui.menu()
@@ -44,7 +44,8 @@ class Discs:
                     ui.menu_item(words("eject", drive=drive), partial(self._eject, drive))
 
     async def _insert(self, drive: str) -> None:
-        await drives.insert(Subject(self._page, self._now()), drive)
+        with self._place:  # the menu is made anew when a disc comes or goes, while the form is open
+            await drives.insert(Subject(self._page, self._now()), drive)
 
     async def _eject(self, drive: str) -> None:
         await drives.eject(Subject(self._page, self._now()), drive)
