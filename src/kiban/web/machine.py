@@ -39,6 +39,8 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "life.turn_off": ("turn off", "power_off"),
 }
 """Command: the operation in the table of states, and the button's icon."""
+PATIENCE = 60.0
+"""Seconds that a browser may take to say what its clock is."""
 EVENTS = 100
 """Lines of events that are kept on a page."""
 
@@ -186,7 +188,7 @@ async def _zone(client: Client) -> tzinfo:
     """The browser's clock, as the other pages show it; UTC where it does not say."""
     try:
         await client.connected()
-        minutes = await client.run_javascript("-new Date().getTimezoneOffset()", timeout=10)
+        minutes = await client.run_javascript("-new Date().getTimezoneOffset()", timeout=PATIENCE)
         return timezone(timedelta(minutes=int(minutes)))
     except (TimeoutError, TypeError, ValueError, OverflowError):
         return UTC

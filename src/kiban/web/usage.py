@@ -117,7 +117,7 @@ class UsageCard:
         words = self._words
         past: tuple[Past, ...] = await self._page.session.run("usage.history", self._id)
         newest = past[-1].time if past else "none"
-        if self._shown == newest:
+        if self._shown == newest or not self._day.value:  # by now it may be the last minutes that are wanted
             return
         self._shown = newest
         if not past:
