@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,6 +70,10 @@ def test_what_is_chosen_while_another_is_sent_comes_after_it(page: Page, client:
     for file in (disc, disc.with_name("dos.img")):
         page.locator("input[type=file]").set_input_files(file)
         expect(page.get_by_role("progressbar")).to_be_visible()
+    limit = time.monotonic() + WAIT
+    while not held:
+        assert time.monotonic() < limit
+        page.wait_for_timeout(50)  # in which the test hears of it
     held[0].continue_()
     for name in ("debian.iso", "dos.img"):
         expect(row(page, name)).to_be_visible()
