@@ -40,6 +40,9 @@ LOOKS: dict[str, dict[str, Any]] = {
     "dark-ja": {"color_scheme": "dark", "locale": "ja-JP"},
     "dark-phone": {"color_scheme": "dark", "locale": "en-US", "viewport": {"width": 390, "height": 800}},
 }
+STILL = """!document.querySelector("[class*=-enter-active]")
+&& document.getAnimations().every(({effect}) => effect.getComputedTiming().endTime === Infinity)"""
+"""Nothing fades in, which is faint until then; what turns for as long as something goes on does not count."""
 GRAVE = ("serious", "critical")
 Enter = Callable[..., Page]
 
@@ -70,7 +73,7 @@ def of_forms(page: Page) -> list[str]:
     for button in buttons.all():
         button.click()
         page.locator(".k-edit").wait_for()
-        page.wait_for_timeout(400)  # it fades in, and is faint until then
+        page.wait_for_function(STILL)
         found += findings(page)
         page.keyboard.press("Escape")
         page.locator(".k-edit").wait_for(state="detached")

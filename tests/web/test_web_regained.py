@@ -44,6 +44,7 @@ def test_over_tls_pages_go_on_where_they_were(place: Place, enter: Enter) -> Non
     page = enter(place.as_("operator"))
     _machine_page(page)
     place.kill()
+    expect(page.locator("#popup")).to_be_visible()
     expect(page.locator("#popup")).to_contain_text("Trying to reconnect")
     with page.expect_event("load"):
         place.start()
@@ -86,8 +87,10 @@ def test_on_loopback_without_it_a_new_address_is_asked_for(place: Place, enter: 
 
 
 def _machine_page(page: Page) -> None:
-    page.get_by_role("link", name="m1").click()
+    page.get_by_role("link", name="m1", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("m1")
     expect(page.get_by_text("Off", exact=True).first).to_be_visible()
+    page.wait_for_function("window.did_handshake")  # who has not been connected loses no connection
 
 
 def _goes_on(page: Page, client: kiban.Client) -> None:
