@@ -198,6 +198,16 @@ def test_a_port_that_is_taken() -> None:
     assert caught.value.reason == "port-busy"
 
 
+def test_a_port_that_another_begins_to_listen_on_meanwhile_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two services that start at the same moment are both bound to a port, and one of them gets it."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("kiban.api.sockets.notice_the_dead", lambda _: other.listen())
+        with pytest.raises(errors.Conflict), tcp_socket(f"127.0.0.1:{other.getsockname()[1]}"):
+            pass
+
+
 def test_the_own_certificate_is_made_once(tmp_path: Path) -> None:
     first = given_or_own(None, None, tmp_path).fingerprint()
     assert re.fullmatch("[0-9a-f]{64}", first)

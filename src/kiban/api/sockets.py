@@ -86,12 +86,12 @@ def tcp_socket(address: str) -> Iterator[socket.socket]:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, int(match["port"])))
+        notice_the_dead(listener)
+        listener.listen(_BACKLOG)  # refused where another, who is bound to it as well, has begun to listen meanwhile
     except OSError as error:
         listener.close()
         raise _cannot_listen(address, error) from error
     with listener:
-        notice_the_dead(listener)
-        listener.listen(_BACKLOG)
         yield listener
 
 
