@@ -3,11 +3,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import socket
+
+FIRST, LAST = 10_000, 32_000
+"""Below those that Linux gives to connections (net.ipv4.ip_local_port_range), which would take it in between."""
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A TCP port of 127.0.0.1 that nobody has, and that nobody gets who has not asked for it."""
+    while True:
+        port = FIRST + secrets.randbelow(LAST - FIRST)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
