@@ -12,6 +12,7 @@ import schemathesis
 from api_fakes import Service
 from hypothesis import HealthCheck, Phase, settings
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.result import Ok
 
 from kiban.api.app import create_app
 from kiban.engine.tokens import Tokens
@@ -38,15 +39,28 @@ def session(service: Service) -> Iterator[requests.Session]:
         yield session
 
 
-@schema.parametrize()
-@settings(
-    max_examples=10,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    phases=[Phase.explicit, Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-def test_the_document_is_true(case: schemathesis.Case[Any], service: Service, session: requests.Session) -> None:
-    certificate = str(service.paths.state / "tls" / "cert.pem")
-    case.call_and_validate(base_url=service.where.url, session=session, verify=certificate, timeout=60)
+def the_document_is_true(method: str, path: str) -> Any:
+    """The test of one operation. Its id is its name: all that schemathesis makes of one function have the same."""
+
+    @schema.include(method=method, path=path).parametrize()
+    @settings(
+        max_examples=10,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def test(case: schemathesis.Case[Any], service: Service, session: requests.Session) -> None:
+        certificate = str(service.paths.state / "tls" / "cert.pem")
+        case.call_and_validate(base_url=service.where.url, session=session, verify=certificate, timeout=60)
+
+    return test
+
+
+OPERATIONS = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+globals().update({f"test_{each.label}": the_document_is_true(each.method, each.path) for each in OPERATIONS})
+
+
+def test_all_of_it_is_tested() -> None:
+    assert len(OPERATIONS) > 60
