@@ -135,6 +135,7 @@ def ground(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ground]:
         made = Ground(there)
         monkeypatch.setenv("FAKE_QEMU_STATS", str(made.stats))
         monkeypatch.setenv("FAKE_QEMU_AGENT", str(made.agent))
+        monkeypatch.setattr(heartbeat, "SECONDS", 20.0)  # who answers is heard, however slow the host
         monkeypatch.setattr(usage, "EVERY", 0.02)
         monkeypatch.setattr(usage, "SOON", 0.02)
         yield made
@@ -369,6 +370,35 @@ def test_a_guest_that_does_not_answer_is_left_alone(ground: Ground, monkeypatch:
         for _ in range(5):
             assert (await commands.guest(ground.host, "m1")).heartbeat == "lost"
         assert conversations == 1
+        await ground.host.close()
+
+    run(main())
+
+
+def test_a_guest_that_is_paused_while_it_is_asked_is_not_lost(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = asyncio.Event()
+
+    @contextlib.asynccontextmanager
+    async def stands_still(*_: Any, **__: Any) -> Any:
+        asked.set()
+        await asyncio.sleep(WAIT)
+        yield
+
+    async def main() -> None:
+        await ground.start()
+        ground.answer(interface(1, 1, ground.handle.machine.nics[0].mac, "10.0.2.15"))
+        assert (await ground.guest()).heartbeat == "ok"
+        monkeypatch.setattr(heartbeat, "SECONDS", 0.2)
+        with monkeypatch.context() as patch:
+            patch.setattr(Agent, "connect", stands_still)
+            asking = asyncio.create_task(ground.guest())
+            await asked.wait()
+            await life.pause(ground.handle)
+            await asking
+        assert await ground.guest() == GuestState(heartbeat="paused", addresses=("10.0.2.15",))
+        monkeypatch.setattr(heartbeat, "SECONDS", 20.0)
+        await life.resume(ground.handle)
+        assert (await commands.guest(ground.host, "m1")).heartbeat == "ok"
         await ground.host.close()
 
     run(main())

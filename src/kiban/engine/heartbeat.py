@@ -88,7 +88,8 @@ class Pulse:
             self._settle("lost" if self._met else "no-contact", FRESH)
         else:
             heard = await self._converse()
-            if run == self._run:
+            stood_still = heard is None and self._handle.state == "paused"  # which is why it did not answer
+            if run == self._run and not stood_still:
                 self._note(heard)
 
     async def _converse(self) -> list[Interface] | None:
