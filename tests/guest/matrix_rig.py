@@ -119,12 +119,13 @@ class Console:
 
     def listen(self) -> None:
         """Take in what was said."""
+        ended = self._guest.view.state == "off"  # before: so nothing was said after what is read
         said = self._path.read_bytes()[self._start :] if self._path.exists() else b""
         if len(said) > self._size:
             self._size, self._last = len(said), time.monotonic()
             self.text = _CONTROL.sub("", said.decode(errors="replace"))
             return
-        self.ended = self._guest.view.state == "off"
+        self.ended = ended
         time.sleep(0.2)
 
     def is_quiet(self) -> bool:

@@ -136,6 +136,12 @@ class Guest:
         if self.view.state in ("starting", "running", "paused", "stopping"):
             self.client.stop(self.name, force=True)
 
+    def reset(self) -> None:
+        """Press the reset button, and wait until it has had its effect: nothing is asked of the guest of before."""
+        with self.client.events(self.name) as events:
+            self.client.reset(self.name)
+            next(event for event in events if event.kind == "reset")
+
     def run(self, argv: Sequence[str], *, timeout: float = WAIT) -> Outcome:
         """Run a program inside; waits for the agent first."""
 

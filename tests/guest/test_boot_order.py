@@ -10,7 +10,7 @@ from vgatext import read_text
 
 from kiban.model.requests import DiskRequest
 
-IPXE = "/usr/lib/ipxe/ipxe.iso"
+MEMTEST = "/usr/lib/memtest86+/memtest86+x64.iso"  # once it has started it stays on the screen
 
 
 def test_the_guests_order_and_then_the_users(make: MakeGuest, service: Service, probe: Path) -> None:
@@ -53,11 +53,11 @@ def _put_first(guest: Guest, number: int) -> None:
 
 def test_generation_1_boots_what_the_user_puts_first(make: MakeGuest, service: Service, probe: Path) -> None:
     disk = DiskRequest(path=str(probe / "probe.raw"), format="raw", copy=True)
-    guest = make("classes", 1, disks=[disk], dvds=[IPXE], nics=[], boot=["disk", "dvd"])
+    guest = make("classes", 1, disks=[disk], dvds=[MEMTEST], nics=[], boot=["disk", "dvd"])
     service.kiban("set", guest.name, "--boot", "dvd,disk")
     for _ in range(2):
         guest.client.start(guest.name)
-        until(lambda: "iPXE 1." in read_text(guest.picture("order-generation1")), "the start from the DVD")
+        until(lambda: "Memtest86+" in read_text(guest.picture("order-generation1")), "the start from the DVD")
         guest.off()
     service.kiban("set", guest.name, "--boot", "disk,dvd")
     guest.up()

@@ -15,8 +15,13 @@ from rig import MIB, MakeGuest, Service
 from kiban.errors import Conflict
 from kiban.model.requests import DiskRequest
 
-WRITER = "i=0; while [ ! -e /stop ]; do i=$((i+1)); echo $i | dd of=/dev/{0} bs=512 seek=40000 conv=fsync; done"
-"""Writes numbers to a sector, one after the other."""
+WRITER = """i=0
+while [ ! -e /stop ]; do
+    i=$((i+1)); echo $i | dd of=/dev/{0} bs=512 seek=40000 conv=fsync; echo $i >/next; mv /next /written
+done
+touch /stopped"""
+"""Writes numbers to a sector, one after the other; the last one that is there for sure stands in a file, too."""
+ANOTHER = "n=$(cat /written 2>/dev/null || echo 0); until [ $(cat /written 2>/dev/null || echo 0) -gt $n ]; do sleep 0.1; done"
 
 
 def test_a_linked_machine_grows_and_merges_under_its_guest(make: MakeGuest, service: Service, probe: Path) -> None:
@@ -51,14 +56,14 @@ def test_a_linked_machine_grows_and_merges_under_its_guest(make: MakeGuest, serv
 
     # it goes on while its disk goes into the parent, and not one write is lost
     guest.sh(f"dd if=/dev/urandom of=/dev/{device} bs=1M count=16 seek=70 conv=fsync 2>/dev/null")
-    guest.sh(f"({WRITER.format(device)}) >/dev/null 2>&1 & sync")
+    guest.sh(f"({WRITER.format(device)}) >/dev/null 2>&1 &\n{ANOTHER}")
     child = Path(guest.view.directory) / guest.view.disks[1].path
     made = client.merge_disk("linked:disk1")
     assert (made.path, made.links[0].virtual_size) == (str(data), 96 * MIB)
     assert guest.view.state == "running"
     assert not child.exists()
     assert guest.view.disks[1].path == str(data)
-    guest.sh("touch /stop; sleep 2; sync")
+    guest.sh(f"{ANOTHER}; touch /stop; until [ -e /stopped ]; do sleep 0.2; done; sync")
     last = guest.sh(f"dd if=/dev/{device} bs=512 skip=40000 count=1 2>/dev/null | head -n 1")
     digest = guest.sh(f"sha256sum /dev/{device} | cut -d ' ' -f 1")
     client.resize_disk("linked:disk1", 100 * MIB)  # by the node that the guest uses now

@@ -8,6 +8,8 @@ from pathlib import Path
 from rig import MIB, Guest, qemus
 
 STATE = "cat /proc/sys/kernel/random/boot_id /run/kept"
+COUNTER = "while :; do n=$((n+1)); echo $n >/run/next; mv /run/next /run/counter; sleep 0.1; done"
+"""Each number is there whole, whenever somebody looks."""
 PCRS = "cat /sys/class/tpm/tpm0/pcr-sha256/[0-7]"
 FIND_DATA = "for d in /sys/block/sd*; do [ $(cat $d/size) = 131072 ] && data=/dev/${d##*/}; done"
 """The 64 MiB disk, in 512-byte sectors."""
@@ -15,7 +17,7 @@ FIND_DATA = "for d in /sys/block/sd*; do [ $(cat $d/size) = 131072 ] && data=/de
 
 def test_everything_survives_saving(guest: Guest) -> None:
     tpm = guest.view.tpm
-    guest.sh("(while :; do n=$((n+1)); echo $n >/run/counter; sleep 0.1; done) >/dev/null 2>&1 </dev/null &")
+    guest.sh(f"({COUNTER}) >/dev/null 2>&1 </dev/null & until [ -e /run/counter ]; do sleep 0.1; done")
     guest.sh("head -c 30 /dev/urandom | base64 >/run/kept")
     guest.sh(f"{FIND_DATA}; echo written before | dd of=$data bs=512 seek=5 conv=sync,fsync")
     before, pcrs = guest.sh(STATE), guest.sh(PCRS) if tpm else ""

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,6 +91,39 @@ def test_who_stops_waiting_stops_the_job(service: Service, kind: type[BaseExcept
 
     with pytest.raises(kind):
         client.start("web", progress=progress)
+    assert client.job(client.jobs()[0].id, wait=60).state == "cancelled"
+
+
+@pytest.mark.parametrize("when", ["asked", "answered"])
+def test_ctrl_c_at_any_moment_of_the_first_answer_stops_the_job(
+    service: Service, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """It comes when the request is on its way, and when the answer is here, but has not been read."""
+    block(service)
+    client = kiban.connect(service.url)
+    real = socket.socket
+
+    class Interrupted(real):  # type: ignore[misc,valid-type]  # a class that is looked up
+        def sendall(self, data: bytes) -> None:
+            real.sendall(self, data)
+            self.interrupt(data.startswith(b"POST ") and when == "asked")
+
+        def recv(self, size: int) -> bytes:
+            data = real.recv(self, size)
+            self.interrupt(when == "answered")
+            return data
+
+        def interrupt(self, now: bool) -> None:
+            if now and not interrupted:
+                interrupted.append(now)
+                signal.raise_signal(signal.SIGINT)
+
+    interrupted: list[bool] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(socket, "socket", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            client.start("web")
+    assert interrupted
     assert client.job(client.jobs()[0].id, wait=60).state == "cancelled"
 
 

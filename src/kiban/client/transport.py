@@ -8,10 +8,13 @@ means that no request is ever sent twice because an idle connection had gone sta
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import socket
 import struct
+import time
 
 from kiban.errors import BadInput, KibanError, NoService, NotAllowed
 from kiban.problem import from_problem
@@ -19,7 +22,7 @@ from kiban.problem import from_problem
 TYPE_CHECKING = False  # as type checkers understand it; importing typing takes a tenth of a plain command's time
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any, BinaryIO
 
 CONNECT = 10.0
@@ -29,14 +32,16 @@ _MAX_HEAD = 64 * 1024
 _MAX_BODY = 256 * 1024**2
 _PIECE = 256 * 1024
 _CONTINUE = 100
+_SLICE = 0.2
+"""Seconds that Ctrl-C waits at most while an answer is awaited that must not be lost."""
 
 
 class Answer:
     """The answer to one request: its status, its type, and what is left to read of it."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, stream: BinaryIO | None = None) -> None:
         self._connection = connection
-        self.stream: BinaryIO = connection.makefile("rb")
+        self.stream: BinaryIO = stream or connection.makefile("rb")
         self.read_on()
 
     def read_on(self) -> None:
@@ -108,8 +113,12 @@ class Transport:
         try:
             connection = self.dial(start=start)
             connection.settimeout(ANSWER + wait)
-            connection.sendall(self._request(method, path, body, headers or {}))
-            answer = _first(connection, late)
+            request = self._request(method, path, body, headers or {})
+            if late is None:
+                connection.sendall(request)
+                answer = Answer(connection)
+            else:
+                answer = _ask(connection, request, late)
         except (OSError, ValueError) as error:
             raise self.lost(error) from error
         if answer.status >= 400:
@@ -206,25 +215,58 @@ def _pour(connection: socket.socket, file: BinaryIO, size: int, sent: Callable[[
         sent(size - left)
 
 
-def _first(connection: socket.socket, late: Callable[[Any], None] | None) -> Answer:
+def _ask(connection: socket.socket, request: bytes, late: Callable[[Any], None]) -> Answer:
+    heard = bytearray()
+    limit = connection.gettimeout() or ANSWER
     try:
-        return Answer(connection)
+        with _undisturbed():
+            connection.sendall(request)
+        _hear(connection, heard, limit)
     except Exception:
         raise
     except BaseException:  # Ctrl-C: the service has begun what it was asked for, and its answer says under which name
-        if late is not None:
-            _last(connection, late)
+        _last(connection, heard, late)
         raise
+    return Answer(connection, io.BytesIO(heard))
 
 
-def _last(connection: socket.socket, late: Callable[[Any], None]) -> None:
+def _hear(connection: socket.socket, heard: bytearray, limit: float) -> None:
+    """Take in all that is said within `limit` seconds. Ctrl-C loses nothing of it, at whatever moment it comes."""
+    connection.settimeout(_SLICE)
+    end, piece = time.monotonic() + limit, None
+    while piece != b"":
+        if piece is None and time.monotonic() > end:
+            raise TimeoutError
+        if len(heard) > _MAX_BODY:
+            raise ValueError("that is too much")
+        with _undisturbed():
+            try:
+                piece = connection.recv(_PIECE)
+            except TimeoutError:
+                piece = None
+            heard += piece or b""
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the end of this."""
+    import signal  # only where something is begun
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        connection.settimeout(CONNECT)
-        answer = Answer(connection)
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _last(connection: socket.socket, heard: bytearray, late: Callable[[Any], None]) -> None:
+    try:
+        _hear(connection, heard, CONNECT)
+        answer = Answer(connection, io.BytesIO(heard))
         if answer.status < 400:
             late(json.loads(answer.body()))
     except (OSError, ValueError):
-        return  # it was interrupted in the middle of the answer, or the service is gone
+        return  # the service is gone
 
 
 def connect_unix(path: str) -> socket.socket:
