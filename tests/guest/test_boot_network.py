@@ -67,6 +67,6 @@ def test_debians_installer_boots_by_pxe_under_secure_boot(make: MakeGuest, root:
     com = ComRequest(number=1, kind="file", path=str(serial))
     guest = make("installer", 2, nics=[NicRequest(boot=boot)], boot=["nic"], coms=[com])
     guest.client.start(guest.name)
-    for words in (b"secureboot: Secure boot enabled", b"Kernel is locked down from EFI Secure Boot"):
-        until(lambda words=words: serial.exists() and words in serial.read_bytes(), f"the kernel's {words!r}")
+    wanted = (b"secureboot: Secure boot enabled", b"Kernel is locked down from EFI Secure Boot")
+    until(lambda: serial.exists() and all(words in serial.read_bytes() for words in wanted), "the kernel's start")
     guest.picture("installer")

@@ -21,7 +21,7 @@ while [ ! -e /stop ]; do
 done
 touch /stopped"""
 """Writes numbers to a sector, one after the other; the last one that is there for sure stands in a file, too."""
-ANOTHER = "n=$(cat /written 2>/dev/null || echo 0); until [ $(cat /written 2>/dev/null || echo 0) -gt $n ]; do sleep 0.1; done"
+ANOTHER = "last() { cat /written || echo 0; }; n=$(last); until [ $(last) -gt $n ]; do sleep 0.1; done 2>/dev/null"
 
 
 def test_a_linked_machine_grows_and_merges_under_its_guest(make: MakeGuest, service: Service, probe: Path) -> None:
