@@ -17,6 +17,7 @@ import pytest
 from engine_world import World, one, run, world
 
 from kiban.adapters.qemu import probe, process
+from kiban.adapters.qemu.monitor import Monitor
 from kiban.adapters.store import directory as store
 from kiban.engine import host as host_module
 from kiban.engine import life, saving, supervision, view
@@ -137,6 +138,32 @@ def test_qemu_that_dies_at_start_gives_its_words(there: World, monkeypatch: pyte
         assert now(handle) == "running"
 
     run(go())
+
+
+def test_who_connects_to_a_qemu_that_dies_notices_it_himself(there: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library that does so complains in the log when it is interrupted in that."""
+    monkeypatch.setenv("FAKE_QEMU", "die")
+    broken_off: list[bool] = []
+
+    async def connect(*_: object) -> None:
+        try:
+            while there.living() or not there.started():
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)
+        except asyncio.CancelledError:
+            broken_off.append(True)
+            raise
+        raise Failed("QEMU does not answer.")
+
+    async def go() -> None:
+        host, handle = await one(there)
+        monkeypatch.setattr(Monitor, "connect", connect)
+        with pytest.raises(Failed, match="did not start m1: QEMU failed"):
+            await life.start(host, handle)
+        assert now(handle) == "off"
+
+    run(go())
+    assert not broken_off
 
 
 def test_qemu_that_is_killed_leaves_the_machine_off(there: World) -> None:

@@ -76,6 +76,7 @@ async def connected(handle: Handle, ended: process.Ended, limit: float | None = 
     """A connection to a machine's QEMU; Failed when that ends or cannot be talked to, within `limit` seconds."""
     place = handle.runtime / "qmp.sock"
     connecting = asyncio.create_task(Monitor.connect(place, handle.on_event, limit))
+    connecting.add_done_callback(_look_at)  # whoever gave it up
     ending = asyncio.create_task(ended.wait())
     try:
         await asyncio.wait({connecting, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -91,8 +92,16 @@ async def connected(handle: Handle, ended: process.Ended, limit: float | None = 
             f"Turn it off: kiban stop --force {handle.name}",
         )
     finally:
-        connecting.cancel()
         ending.cancel()
+        if ended.over:
+            # it is about to notice that, and who breaks that off has the library complain in the log
+            await asyncio.wait({connecting}, timeout=LAST_WORDS_SECONDS)
+        connecting.cancel()
+
+
+def _look_at(connecting: asyncio.Task[Monitor]) -> None:
+    if not connecting.cancelled():
+        connecting.exception()
 
 
 def _started(pid: int) -> str:
