@@ -112,6 +112,11 @@ class Ground:
             assert pipe.read(1) == b"1", self.log()
         return service
 
+    def serve_again(self) -> None:
+        """See that there is a service after a kill: a command that was just about to ask may have started one."""
+        if self.service_pid() is None:
+            self.serve()
+
     def service_pid(self) -> int | None:
         """The service that holds the state directory, whoever started it."""
         return next((pid for pid, words in self.processes().items() if "kiban.api" in words), None)
@@ -228,6 +233,12 @@ def attempt(action: Any, *arguments: Any, **options: Any) -> KibanError | None:
         refused = error
     assert refused is None or refused.reason != "internal", refused
     return refused
+
+
+def last_job(ground: Ground) -> str:
+    """How the last job ended."""
+    client = ground.client()
+    return str(client.job(client.jobs()[-1].id, wait=LIMIT).state)
 
 
 class Qmp:

@@ -9,6 +9,7 @@ from faults_dying import Dying
 from faults_ground import Ground, attempt
 
 MOST = 120  # things in one operation; more means that it never ends
+TRIES = 20
 DONE = ("", "file-exists", "no-file")
 """Reasons for which it cannot be done a second time: none, or that it is done already."""
 SERVICE = (
@@ -55,15 +56,21 @@ def test_the_service_is_killed_at_every_thing_it_does(ground: Ground, name: str)
 @pytest.mark.parametrize("name", CASES)
 def test_the_tool_is_killed_at_every_write(ground: Ground, name: str) -> None:
     """qemu-img alone: the service goes on, says that it failed, and the same can be done again."""
-    after = _put_before_qemu_img(ground)
+    after, seen = _put_before_qemu_img(ground)
     ground.serve()
     stage = Stage(CASES[name], ground.client(), ground.folder)
     # whatever is made beside its place is half made after one write as after the next
     for number in range(1, MOST, 1 if name in IN_PLACE else 4):
-        stage.reset()
-        after.write_text(str(number))
-        refused = attempt(stage.case.act, ground.client(), stage.folder)
-        after.write_text("0")
+        for _ in range(TRIES):
+            stage.reset()
+            seen.unlink(missing_ok=True)
+            after.write_text(str(number))
+            refused = attempt(stage.case.act, ground.client(), stage.folder)
+            after.write_text("0")
+            if refused is not None or not seen.exists():
+                break
+        else:
+            raise AssertionError("it was through each time before it was killed")
         if refused is None:
             break
         assert refused.hint, refused
@@ -74,19 +81,20 @@ def test_the_tool_is_killed_at_every_write(ground: Ground, name: str) -> None:
     assert "Traceback" not in ground.log(), ground.log()
 
 
-def _put_before_qemu_img(ground: Ground) -> Path:
-    """A qemu-img that is killed once it has written so often as the file says that is returned; never for 0.
+def _put_before_qemu_img(ground: Ground) -> tuple[Path, Path]:
+    """A qemu-img that is killed once it has written so often as the first file says that is returned; never for 0.
 
-    strace counts by thread, so it is let count by a shell, to which it gives the time for that.
+    strace counts by thread, so it is let count by a shell, to which it gives the time for that, on most hosts at least:
+    the second file is there afterwards if it has written so often, even if it was through before the shell could act.
     """
-    place, after = ground.folder / "bin", ground.folder / "after"
+    place, after, seen = ground.folder / "bin", ground.folder / "after", ground.folder / "seen"
     place.mkdir()
     after.write_text("0")
-    killer = """#!/bin/sh
+    killer = f"""#!/bin/sh
 left=$1
 while read -r thread rest; do
     left=$((left - 1))
-    [ $left = 0 ] && kill -9 "$thread"
+    [ $left = 0 ] && kill -9 "$thread"; [ $left = 0 ] && echo >{seen}
 done
 """
     tool = f"""#!/bin/sh
@@ -99,4 +107,4 @@ exec strace -f -qq -e trace={WRITES} -e inject={WRITES}:delay_exit=4000 -o "|{pl
         (place / name).write_text(text)
         (place / name).chmod(0o755)
     ground.environment["PATH"] = f"{place}:{ground.environment['PATH']}"
-    return after
+    return after, seen

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from faults_ground import Ground, small_file_system
+from faults_ground import Ground, end, small_file_system
 from faults_invariants import check, usable
 
 from kiban.model.requests import DiskRequest
@@ -24,7 +24,7 @@ def small_disk(ground: Ground) -> Iterator[Ground]:
         yield ground
         ground.kill_service()
         for pid, _ in ground.running("qemu-system-x86_64"):
-            os.kill(pid, 9)
+            end(pid)
 
 
 def fill(ground: Ground) -> Path:

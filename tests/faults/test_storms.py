@@ -6,10 +6,11 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from faults_ground import KIBAN, Ground, Said, attempt
+from faults_ground import KIBAN, Ground, Said, attempt, eventually
 from faults_invariants import check, usable
 
 from kiban.client import Client
+from kiban.client.records import Job
 from kiban.model.requests import DiskRequest, NicRequest
 
 MIB = 1 << 20
@@ -131,15 +132,22 @@ def _caller(ground: Ground, seed: int) -> None:
         attempt(chance.choice(actions), chance.choice("abc"))
 
 
+def starts(client: Client) -> list[Job]:
+    return [job for job in client.jobs() if job.command == "life.start"]
+
+
 def test_clients_that_go_away_hold_nothing_up(ground: Ground) -> None:
     """Commands that are killed while they wait: the work goes on or ends, and the next caller is served."""
     ground.serve()
     small(ground.client(), "m")
-    for _ in range(4):
+    client = ground.client()
+    for number in range(1, 5):
         caller = subprocess.Popen([*KIBAN, "start", "m"], env=ground.environment, stderr=subprocess.DEVNULL)
+        eventually("it has been asked for", lambda: len(starts(client)) == number)  # noqa: B023  # it is called at once
         caller.kill()
         caller.wait()
-        attempt(ground.client().stop, "m", force=True)
-    attempt(ground.client().stop, "m", force=True)
+        attempt(client.stop, "m", force=True)
+        eventually("it is over", lambda: starts(client)[-1].ended)
+        attempt(client.stop, "m", force=True)
     check(ground)
     usable(ground, "m")
