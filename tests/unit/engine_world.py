@@ -18,12 +18,13 @@ import pytest
 
 from kiban.adapters.qemu import process
 from kiban.adapters.store import directory as store
+from kiban.engine import supervision
 from kiban.engine.handle import Handle
 from kiban.engine.host import Host
 from kiban.model.machine import Machine
 from kiban.paths import Paths
 
-WAIT = 60.0  # a limit, not an expectation
+WAIT = 120.0  # a limit, not an expectation
 FAKE = Path(__file__).with_name("fake_qemu.py")
 
 
@@ -82,6 +83,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.delenv("FAKE_QEMU", raising=False)
     own = process.Account("me", os.geteuid(), os.getegid())
     monkeypatch.setattr(process, "account", lambda name="": own)
+    monkeypatch.setattr(supervision, "ASK_SECONDS", WAIT)  # one that answers is not killed, however slow the host
     try:
         yield there
     finally:

@@ -54,7 +54,7 @@ def raw(service: Service, *parts: bytes) -> tuple[int, str]:
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(60)
         line.connect(str(service.paths.socket))
-        with contextlib.suppress(BrokenPipeError):
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             for part in parts:
                 line.sendall(part)
         answer = b""

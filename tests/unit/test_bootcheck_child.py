@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -211,12 +212,19 @@ def test_a_child_that_fails_is_a_sentence(
 
 
 def test_a_child_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pid = tmp_path / "pid"
+    children: list[asyncio.subprocess.Process] = []
+    real = runner._start
+
+    async def start(descriptors: Sequence[int], owner: tuple[int, int]) -> asyncio.subprocess.Process:
+        children.append(await real(descriptors, owner))
+        return children[-1]
+
+    monkeypatch.setattr(runner, "_start", start)
     for program in ("while True: pass", "while True: print('x' * (4 << 20))"):
-        run_instead(monkeypatch, f"import os; open({str(pid)!r}, 'w').write(str(os.getpid()))\n{program}")
+        run_instead(monkeypatch, program)
         with pytest.raises(TimedOut, match="disk0"):
             explain(disk(fat(tmp_path / "x.img", {})), seconds=2)
-        assert not Path(f"/proc/{pid.read_text()}").exists()
+        assert children.pop().returncode is not None
 
 
 def test_who_gives_up_ends_the_child(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

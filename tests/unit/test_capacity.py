@@ -90,6 +90,7 @@ def test_many_who_ask_cost_no_more_than_one(there: World, monkeypatch: pytest.Mo
 
     async def work() -> None:
         host = await Host.open(there.paths)
+        monkeypatch.setattr(capacity, "FRESH", 600.0)
         monkeypatch.setattr(diskview, "families", families)
         await asyncio.gather(*(commands.show(host) for _ in range(5)))
         assert measured == 1

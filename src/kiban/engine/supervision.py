@@ -23,7 +23,7 @@ from kiban.engine.handle import PARTIAL, REWIRING, SAVED, Handle
 from kiban.errors import Failed, KibanError
 from kiban.model.states import State
 
-ASK_SECONDS = 2.0  # for an answer; a QEMU that hangs gives none
+ASK_SECONDS = 5.0  # for an answer, which takes a while on a busy host; a QEMU that hangs gives none
 END_SECONDS = 10.0
 LAST_WORDS_SECONDS = 5.0
 
