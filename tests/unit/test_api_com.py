@@ -168,7 +168,9 @@ def plain(service: Service, *, tls: bool = False, **headers: str) -> ClientConne
         kiban.connect(service.where.url, fingerprint=service.where.fingerprint) if tls else kiban.connect(service.url)
     )
     line = client._transport.dial()
-    return connect("ws://kiban/v1/machines/web/com/1", sock=line, additional_headers=headers, proxy=None)
+    return connect(
+        "ws://kiban/v1/machines/web/com/1", sock=line, additional_headers=headers, proxy=None, open_timeout=WAIT
+    )
 
 
 @pytest.mark.parametrize("tls", [False, True])
@@ -204,4 +206,6 @@ def test_a_ping_is_answered_and_other_addresses_are_none(service: Service) -> No
     with plain(service) as line:
         assert line.ping().wait(WAIT)
     with pytest.raises(InvalidStatus, match="403"):
-        connect("ws://kiban/v1/machines", sock=kiban.connect(service.url)._transport.dial(), proxy=None)
+        connect(
+            "ws://kiban/v1/machines", sock=kiban.connect(service.url)._transport.dial(), proxy=None, open_timeout=WAIT
+        )
