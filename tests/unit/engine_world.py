@@ -29,8 +29,15 @@ FAKE = Path(__file__).with_name("fake_qemu.py")
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:
-    """Run a test's coroutine, bounded."""
-    return asyncio.run(asyncio.wait_for(work, WAIT))
+    """Run a test's coroutine, bounded, also where something in it takes its cancellation for an end."""
+
+    async def bounded() -> Any:
+        async with asyncio.timeout(WAIT) as limit:
+            result = await work
+        assert not limit.expired(), "it hung"
+        return result
+
+    return asyncio.run(bounded())
 
 
 class World:

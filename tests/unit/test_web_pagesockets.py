@@ -83,6 +83,7 @@ def test_a_websocket_ends_that_answers_no_pings(monkeypatch: pytest.MonkeyPatch)
     async def main() -> None:
         page = Page()
         serving = asyncio.create_task(page.serve())
+        await asyncio.sleep(0)
         await page.tell("what waits")
         page.socket.last_ping = 1.0  # long ago
         assert not await page.socket.check_ping_timeout()
