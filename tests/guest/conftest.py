@@ -8,6 +8,7 @@ test before left it off. pytest runs all tests of generation 1 first; so no two 
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ from kiban.model.requests import DiskRequest
 
 sys.path.append(str(Path(__file__).parents[1] / "unit"))  # makers of media and programs, which the matrix boots
 sys.path.append(str(Path(__file__).parents[1] / "web"))  # a browser
+
+# a shell that runs this in its background has told it to ignore Ctrl-C, which the commands here would inherit
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
