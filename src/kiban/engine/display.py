@@ -13,8 +13,8 @@ import itertools
 import socket
 
 from kiban.adapters.qemu.rfb import Reader
+from kiban.engine import heldkeys
 from kiban.engine.handle import Handle
-from kiban.engine.heldkeys import HeldKeys
 from kiban.errors import Conflict, Failed
 from kiban.model.generations import GENERATIONS
 
@@ -36,10 +36,7 @@ class Viewer:
         self._handle = handle
         self._line = line
         self._reader = Reader()
-        self._sending = asyncio.Lock()
-        self._late: set[asyncio.Task[None]] = set()
-        usb = GENERATIONS[handle.machine.generation].keyboard_and_mouse == "usb"
-        self._held = HeldKeys(self._send_late) if usb else None
+        self._usb = GENERATIONS[handle.machine.generation].keyboard_and_mouse == "usb"
 
     async def read(self) -> bytes:
         """What QEMU draws next; nothing once it has hung up."""
@@ -59,26 +56,12 @@ class Viewer:
                 continue
             if message.kind == "key":
                 self._handle.stirred.set()
-            passed += self._held.passed(message.data) if message.kind == "key" and self._held else message.data
-        await self._send(bytes(passed))
-
-    async def _send(self, data: bytes) -> None:
-        # the reading side tells that QEMU has hung up
-        async with self._sending:
-            with contextlib.suppress(ConnectionError):
-                await asyncio.get_running_loop().sock_sendall(self._line, data)
-
-    def _send_late(self, data: bytes) -> None:
-        task = asyncio.ensure_future(self._send(data))
-        self._late.add(task)
-        task.add_done_callback(self._late.discard)
+            passed += heldkeys.pressed(message.data) if message.kind == "key" and self._usb else message.data
+        with contextlib.suppress(ConnectionError):  # the reading side tells that QEMU has hung up
+            await asyncio.get_running_loop().sock_sendall(self._line, passed)
 
     def close(self) -> None:
         """Hang up."""
-        if self._held is not None:
-            self._held.close()
-        for task in self._late:
-            task.cancel()
         self._line.close()
 
 
